@@ -16,18 +16,110 @@ let settings: [SwiftSetting] = [
 ]
 
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let package = Package(
     name: "moqingbird",
     platforms: [.macOS(.v26)],
-    products: [.library(name: "MoQWire", targets: ["MoQWire"])],
+    products: [
+        .library(name: "MoQ", targets: ["MoQ"]),
+        .library(name: "MoQWire", targets: ["MoQWire"]),
+        .library(name: "MoQProtocol", targets: ["MoQProtocol"]),
+        .library(name: "MoQRelay", targets: ["MoQRelay"]),
+        .library(name: "MoQPicoQuic", targets: ["MoQPicoQuic"]),
+        .library(name: "WebTransport", targets: ["WebTransport"]),
+        .library(name: "WebTransportInMemory", targets: ["WebTransportInMemory"]),
+        .library(name: "WebTransportPicoQuic", targets: ["WebTransportPicoQuic"]),
+        .library(name: "PicoQuic", targets: ["PicoQuic"]),
+        .library(name: "PacketLoop", targets: ["PacketLoop"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
     ],
     targets: [
+        // C: the system's picoquic, what Swift cannot import of it, and what the loop needs of the operating system.
+        .systemLibrary(name: "CPicoquic", pkgConfig: "picoquic"),
+        .target(name: "CPicoquicShims", dependencies: ["CPicoquic"]),
+        .target(name: "CLoopSupport", cSettings: [.define("_GNU_SOURCE")]),
+
+        // The loop and QUIC.
+        .target(name: "PacketLoop", dependencies: ["CLoopSupport", deque, heap], swiftSettings: settings),
+        .target(
+            name: "PicoQuic",
+            dependencies: ["CPicoquic", "CPicoquicShims", "CLoopSupport", "PacketLoop", logging],
+            swiftSettings: settings
+        ),
+
+        // Sessions, streams and datagrams, and their backends.
+        .target(name: "WebTransport", dependencies: [deque], swiftSettings: settings),
+        .target(
+            name: "WebTransportPicoQuic",
+            dependencies: ["WebTransport", "PicoQuic", "PacketLoop", "CPicoquic", "CPicoquicShims", logging],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "WebTransportInMemory",
+            dependencies: ["WebTransport", "PacketLoop", deque, heap],
+            swiftSettings: settings
+        ),
+
         // Media over QUIC.
         .target(name: "MoQWire", dependencies: [deque], swiftSettings: settings),
+        .target(name: "MoQProtocol", dependencies: ["MoQWire", deque, heap], swiftSettings: settings),
+        .target(
+            name: "MoQ",
+            dependencies: ["MoQProtocol", "MoQWire", "WebTransport", "PacketLoop", deque, logging],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "MoQRelay",
+            dependencies: ["MoQ", "MoQWire", "WebTransport", "PacketLoop", deque, logging],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "MoQPicoQuic",
+            dependencies: [
+                "MoQ", "MoQWire", "WebTransport", "WebTransportPicoQuic", "PicoQuic", "PacketLoop", logging,
+            ],
+            swiftSettings: settings
+        ),
+
         // Tests: one target per module, and suites that cross modules.
+        .target(name: "TestSupport", dependencies: ["PacketLoop"], path: "Tests/TestSupport", swiftSettings: settings),
+        .testTarget(name: "PacketLoopTests", dependencies: ["PacketLoop", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "PicoQuicTests",
+            dependencies: ["PicoQuic", "PacketLoop", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "WebTransportTests", dependencies: ["WebTransport", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "TransportConformance",
+            dependencies: [
+                "WebTransport", "WebTransportInMemory", "WebTransportPicoQuic", "PicoQuic", "PacketLoop", "TestSupport",
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(name: "MoQWireTests", dependencies: ["MoQWire"], swiftSettings: settings),
+        .testTarget(name: "MoQProtocolTests", dependencies: ["MoQProtocol", "MoQWire"], swiftSettings: settings),
+        .testTarget(
+            name: "MoQTests",
+            dependencies: ["MoQ", "MoQWire", "WebTransport", "WebTransportInMemory", "PacketLoop", "TestSupport"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "MoQRelayTests",
+            dependencies: [
+                "MoQRelay", "MoQ", "MoQWire", "WebTransport", "WebTransportInMemory", "PacketLoop", "TestSupport",
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "MoQPicoQuicTests",
+            dependencies: ["MoQPicoQuic", "MoQRelay", "MoQ", "MoQWire", "PicoQuic", "PacketLoop", "TestSupport"],
+            swiftSettings: settings
+        ),
     ]
 )

@@ -2,8 +2,9 @@
 #ifndef MOQINGBIRD_CPICOQUIC_SHIM_H
 #define MOQINGBIRD_CPICOQUIC_SHIM_H
 
-#include <sys/socket.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <picoquic.h>
 #include <picoquic_utils.h>
 #include <picosocks.h>

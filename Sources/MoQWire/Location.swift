@@ -15,6 +15,7 @@ public struct Location: Hashable, Comparable, Sendable {
         self.object = object
     }
 
+    /// Whether one location comes before another.
     public static func < (lhs: Location, rhs: Location) -> Bool {
         (lhs.group, lhs.object) < (rhs.group, rhs.object)
     }

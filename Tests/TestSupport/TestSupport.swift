@@ -1,0 +1,1 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
