@@ -44,6 +44,7 @@ public struct MoQWireError: Error, Hashable, Sendable {
 }
 
 extension MoQWireError: CustomStringConvertible {
+    /// The code and the reason.
     public var description: String {
         "\(self.code): \(self.reason)"
     }

@@ -93,16 +93,19 @@ extension DraftProfile {
 }
 
 extension DraftProfile: Hashable {
+    /// Profiles are the same when they are of the same draft.
     public static func == (lhs: DraftProfile, rhs: DraftProfile) -> Bool {
         lhs.version == rhs.version
     }
 
+    /// Hashes the draft.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(self.version)
     }
 }
 
 extension DraftProfile: CustomStringConvertible {
+    /// The draft, as in `draft-18`.
     public var description: String {
         self.version.description
     }

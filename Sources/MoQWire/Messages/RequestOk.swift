@@ -1,7 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 /// REQUEST_OK (draft-18 §10.5): a request succeeded.
-/// 
+///
 /// The answers to SUBSCRIBE, FETCH and PUBLISH are messages of their own in this model, whatever the draft.
 public struct RequestOk: Hashable, Sendable {
     /// The request that is answered. On the wire up to draft 16; from draft 18 on the request's own stream says it and
