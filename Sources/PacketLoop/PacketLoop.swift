@@ -15,7 +15,9 @@ import Synchronization
 /// ```swift
 /// actor Session {
 ///     let loop: PacketLoop
-///     nonisolated var unownedExecutor: UnownedSerialExecutor { self.loop.asUnownedSerialExecutor() }
+///     nonisolated var unownedExecutor: UnownedSerialExecutor {
+///         unsafe self.loop.asUnownedSerialExecutor()
+///     }
 /// }
 /// ```
 public final class PacketLoop: SerialExecutor, @unchecked Sendable {
@@ -203,6 +205,9 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
 
     /// What the loop has done, and what it holds. Callable from any thread.
     public var counters: PacketLoopCounters {
+        if self.isOnLoop {
+            self.publishTimerCounters()
+        }
         var counters = PacketLoopCounters()
         self.inbox.withLock { inbox in
             counters.posts = inbox.posts

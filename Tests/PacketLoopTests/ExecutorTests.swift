@@ -7,7 +7,9 @@ import Testing
 /// An actor pinned to a loop.
 private actor Pinned {
     let loop: PacketLoop
-    nonisolated var unownedExecutor: UnownedSerialExecutor { self.loop.asUnownedSerialExecutor() }
+    nonisolated var unownedExecutor: UnownedSerialExecutor {
+        unsafe self.loop.asUnownedSerialExecutor()
+    }
     private(set) var count = 0
 
     init(loop: PacketLoop) {

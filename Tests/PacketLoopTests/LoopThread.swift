@@ -2,12 +2,10 @@
 
 import Foundation
 import PacketLoop
-import Synchronization
 
 /// A plain thread that drives a loop in real time: sleeps on a condition until work arrives or a timer is due.
 final class LoopThread: Sendable {
     let loop: PacketLoop
-    private let thread: Thread
     private let state: State
 
     private final class State: @unchecked Sendable {
@@ -29,7 +27,7 @@ final class LoopThread: Sendable {
             state.condition.signal()
             state.condition.unlock()
         }
-        self.thread = Thread {
+        Thread.detachNewThread {
             loop.begin()
             while true {
                 loop.turn()
@@ -40,8 +38,8 @@ final class LoopThread: Sendable {
                     break
                 }
                 if !state.isWoken, wait != 0 {
-                    let limit = wait.map { Date(timeIntervalSinceNow: Double($0) / 1_000_000) } ?? .distantFuture
-                    _ = state.condition.wait(until: limit)
+                    let seconds = Double(wait ?? 3_600_000_000) / 1_000_000
+                    _ = state.condition.wait(until: Date(timeIntervalSinceNow: seconds))
                 }
                 state.isWoken = false
                 state.condition.unlock()
@@ -52,7 +50,6 @@ final class LoopThread: Sendable {
             state.condition.broadcast()
             state.condition.unlock()
         }
-        self.thread.start()
     }
 
     /// Stops the thread and waits until the loop has ended.
