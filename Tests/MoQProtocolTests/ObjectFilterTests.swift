@@ -12,7 +12,9 @@ struct ObjectFilterTests {
             .absoluteRange(start: Location(group: 2, object: 3), endGroup: 4),
             largest: nil
         )
-        #expect((0..<7).map { filter.verdict(group: $0) } == [.before, .before, .partial, .inside, .inside, .after, .after])
+        #expect(
+            (0..<7).map { filter.verdict(group: $0) } == [.before, .before, .partial, .inside, .inside, .after, .after]
+        )
         #expect(!filter.passes(Location(group: 2, object: 2)))
         #expect(filter.passes(Location(group: 2, object: 3)))
         #expect(filter.passes(Location(group: 4, object: .max)))

@@ -13,7 +13,9 @@ struct PublicationMachineTests {
         #expect(accepts == [true, false])
         machine.streamOpened()
         machine.streamOpened()
-        var actions = [machine.streamClosed(), machine.end(.trackEnded, reason: "r"), machine.end(.expired, reason: "")]
+        var actions = [
+            machine.streamClosed(), machine.end(.trackEnded, reason: "r"), machine.end(.expired, reason: ""),
+        ]
         #expect(actions == [.none, .none, .none])
         actions = [machine.streamClosed()]
         #expect(actions == [.sendDone(.trackEnded, streamCount: 2, reason: "r", isDelivered: false)])

@@ -16,7 +16,8 @@ struct RequestIDTests {
             if case .allocated(let id) = server.allocate() { ids.append(id.rawValue) }
         }
         #expect(ids == [0, 1, 2, 3])
-        let hasIssued = client.hasIssued(RequestID(2)) && !client.hasIssued(RequestID(4)) && !client.hasIssued(RequestID(1))
+        let hasIssued =
+            client.hasIssued(RequestID(2)) && !client.hasIssued(RequestID(4)) && !client.hasIssued(RequestID(1))
         #expect(hasIssued)
     }
 

@@ -8,7 +8,11 @@ import Testing
 struct SessionMachineTests {
     static let shapes: [ControlShape] = [.singleBidirectional, .pairWithRequestStreams]
 
-    @Test("Everybody speaks first, except the server of a single control stream", arguments: shapes, [Role.client, .server])
+    @Test(
+        "Everybody speaks first, except the server of a single control stream",
+        arguments: shapes,
+        [Role.client, .server]
+    )
     func start(shape: ControlShape, role: Role) throws {
         var machine = SessionMachine(role: role, shape: shape)
         let waits = role == .server && shape == .singleBidirectional
@@ -32,7 +36,10 @@ struct SessionMachineTests {
         let late = machine.setupTimedOut()
         #expect(late?.code == .controlMessageTimeout)
         _ = try machine.receivedSetup(SetupOptions())
-        #expect(Self.code { () throws(ProtocolViolation) in _ = try machine.receivedSetup(SetupOptions()) } == .protocolViolation)
+        #expect(
+            Self.code { () throws(ProtocolViolation) in _ = try machine.receivedSetup(SetupOptions()) }
+                == .protocolViolation
+        )
     }
 
     @Test("GOAWAY goes out once and comes in once")
@@ -48,7 +55,9 @@ struct SessionMachineTests {
         try machine.receivedGoaway(Goaway(newSessionURI: "moqt://x/", requestID: RequestID(2)))
         let isGoing = machine.hasReceivedGoaway
         #expect(isGoing)
-        #expect(Self.code { () throws(ProtocolViolation) in try machine.receivedGoaway(Goaway()) } == .protocolViolation)
+        #expect(
+            Self.code { () throws(ProtocolViolation) in try machine.receivedGoaway(Goaway()) } == .protocolViolation
+        )
     }
 
     static func code(_ body: () throws(ProtocolViolation) -> Void) -> SessionErrorCode? {

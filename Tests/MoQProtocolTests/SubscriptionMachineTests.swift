@@ -75,8 +75,12 @@ struct SubscriptionMachineTests {
             } == .protocolViolation
         )
         var machine = try self.machine()
-        #expect(SessionMachineTests.code { () throws(ProtocolViolation) in try machine.accepted() } == .protocolViolation)
-        #expect(SessionMachineTests.code { () throws(ProtocolViolation) in try machine.rejected() } == .protocolViolation)
+        #expect(
+            SessionMachineTests.code { () throws(ProtocolViolation) in try machine.accepted() } == .protocolViolation
+        )
+        #expect(
+            SessionMachineTests.code { () throws(ProtocolViolation) in try machine.rejected() } == .protocolViolation
+        )
         machine.streamOpened()
         _ = try machine.receivedDone(self.done(2), now: Self.start)
         #expect(

@@ -44,7 +44,7 @@ struct ViolationTests {
     @Test("A message shorter than its length", arguments: DraftProfile.all, roles)
     func badLength(profile: DraftProfile, role: Role) throws {
         try self.expectClose(.protocolViolation, profile, peer: role) {
-            var bytes = try $0.peer.bytes(.goaway(Goaway(timeout: 0, requestID: RequestID($0.peer.role == .client ? 1 : 0))))
+            var bytes = try $0.peer.bytes(.goaway($0.peer.goaway))
             bytes[2] += 1
             try $0.peer.sendControl(raw: bytes + [0])
         }
@@ -161,7 +161,11 @@ struct ViolationTests {
         }
     }
 
-    @Test("Request ids may skip: a request with a stream of its own can be overtaken", arguments: DraftProfile.all, roles)
+    @Test(
+        "Request ids may skip: a request with a stream of its own can be overtaken",
+        arguments: DraftProfile.all,
+        roles
+    )
     func skippedIDs(profile: DraftProfile, role: Role) throws {
         let harness = try RawHarness.established(profile, peer: role)
         for index in [UInt64(2), 0, 1] {
@@ -183,7 +187,9 @@ struct ViolationTests {
             try $0.peer.sendControl(.requestOk(message))
         }
         try self.expectClose(.protocolViolation, .draft16, peer: role) {
-            try $0.peer.sendControl(.publishDone(PublishDone(requestID: RequestID(4), status: .trackEnded, streamCount: 0)))
+            try $0.peer.sendControl(
+                .publishDone(PublishDone(requestID: RequestID(4), status: .trackEnded, streamCount: 0))
+            )
         }
         try self.expectClose(.protocolViolation, .draft16, peer: role) {
             let message = RequestUpdate(requestID: $0.peerID(), existingRequestID: RequestID(40))
@@ -195,18 +201,19 @@ struct ViolationTests {
     func goaway(profile: DraftProfile) throws {
         try self.expectClose(.protocolViolation, profile, peer: .server) {
             for _ in 0..<2 {
-                try $0.peer.sendControl(.goaway(Goaway(requestID: RequestID(0))))
+                try $0.peer.sendControl(.goaway($0.peer.goaway))
             }
         }
         try self.expectClose(.protocolViolation, profile, peer: .client) {
-            try $0.peer.sendControl(.goaway(Goaway(newSessionURI: "moqt://x/", requestID: RequestID(1))))
+            let rest: [UInt8] = profile == .draft18 ? [0, 1] : []
+            try $0.peer.sendControl(raw: [0x10, 0, UInt8(2 + rest.count), 1, 0x78] + rest)
         }
     }
 
     @Test("GOAWAY with a request id of the wrong parity")
     func goawayParity() throws {
         try self.expectClose(.invalidRequestID, .draft18, peer: .server) {
-            try $0.peer.sendControl(.goaway(Goaway(requestID: RequestID(1))))
+            try $0.peer.sendControl(raw: [0x10, 0, 3, 0, 0, 1])
         }
     }
 
@@ -312,9 +319,11 @@ struct ViolationTests {
             try stream.finish()
             harness.run()
         }
-        #expect(consumer.contents == [
-            Content(group: 2, id: 3, payload: pattern(2_000)), Content(group: 2, id: 7, payload: [1]),
-        ])
+        #expect(
+            consumer.contents == [
+                Content(group: 2, id: 3, payload: pattern(2_000)), Content(group: 2, id: 7, payload: [1]),
+            ]
+        )
         #expect(consumer.subgroups.map(\.description.subgroup) == [3])
         #expect(consumer.subgroups.map(\.ends) == [[.finished]])
         #expect(harness.session.counters.liveStreamsIn == 0)
@@ -354,7 +363,11 @@ struct ViolationTests {
         #expect(harness.session.counters.liveHeldStreams == 0)
     }
 
-    @Test("PUBLISH_DONE that overtakes its streams waits for them, but not for ever", arguments: DraftProfile.all, roles)
+    @Test(
+        "PUBLISH_DONE that overtakes its streams waits for them, but not for ever",
+        arguments: DraftProfile.all,
+        roles
+    )
     func streamCount(profile: DraftProfile, role: Role) throws {
         for count in [UInt64(2), 3] {
             let harness = try RawHarness.established(profile, peer: role)
