@@ -181,9 +181,11 @@ public final class MoQSession {
         guard self.machine.sendGoaway(), let control = self.control else {
             return
         }
-        let uri = self.role == .server ? newSessionURI ?? "" : ""
-        let milliseconds = timeout.map { $0.clampedMilliseconds }
-        let goaway = Goaway(newSessionURI: uri, timeout: milliseconds, requestID: self.ledger.nextUnused)
+        var goaway = Goaway(newSessionURI: self.role == .server ? newSessionURI ?? "" : "")
+        if self.profile.goawayForm == .uriTimeoutRequestID {
+            goaway.timeout = timeout?.clampedMilliseconds
+            goaway.requestID = self.ledger.nextUnused
+        }
         guard self.send(.goaway(goaway), on: control), let timeout else {
             return
         }
