@@ -15,7 +15,7 @@ public struct Location: Hashable, Comparable, Sendable {
         self.object = object
     }
 
-    /// Whether one location comes before another.
+    /// Orders by group, then by object.
     public static func < (lhs: Location, rhs: Location) -> Bool {
         (lhs.group, lhs.object) < (rhs.group, rhs.object)
     }

@@ -30,12 +30,14 @@ public struct ReasonPhrase: Hashable, Sendable, ExpressibleByStringLiteral {
         self.text = kept
     }
 
+    /// Makes a phrase of this text, cut to the limit.
     public init(stringLiteral value: String) {
         self.init(value)
     }
 }
 
 extension ReasonPhrase: CustomStringConvertible {
+    /// The text.
     public var description: String {
         self.text
     }

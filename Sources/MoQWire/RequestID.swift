@@ -22,12 +22,14 @@ public struct RequestID: RawRepresentable, Hashable, Comparable, Sendable {
         self.rawValue & 1 == 0 ? .client : .server
     }
 
+    /// Orders by number.
     public static func < (lhs: RequestID, rhs: RequestID) -> Bool {
         lhs.rawValue < rhs.rawValue
     }
 }
 
 extension RequestID: CustomStringConvertible {
+    /// The number.
     public var description: String {
         "\(self.rawValue)"
     }

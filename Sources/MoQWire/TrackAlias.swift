@@ -19,6 +19,7 @@ public struct TrackAlias: RawRepresentable, Hashable, Sendable {
 }
 
 extension TrackAlias: CustomStringConvertible {
+    /// The number.
     public var description: String {
         "\(self.rawValue)"
     }

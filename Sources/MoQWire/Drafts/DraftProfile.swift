@@ -52,6 +52,8 @@ public struct DraftProfile: Sendable {
     public var unknownParameter: Reaction
     /// What to do with a parameter that belongs to other messages.
     public var misplacedParameter: Reaction
+    /// What to do when a setup option that the draft defines is there more than once. The first one counts.
+    public var repeatedSetupOption: Reaction
     /// Whether MAX_REQUEST_ID is a setup option.
     public var hasRequestLimit: Bool
     /// The message parameters.
@@ -93,16 +95,19 @@ extension DraftProfile {
 }
 
 extension DraftProfile: Hashable {
+    /// Profiles are the same when they are of the same draft.
     public static func == (lhs: DraftProfile, rhs: DraftProfile) -> Bool {
         lhs.version == rhs.version
     }
 
+    /// Hashes the draft.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(self.version)
     }
 }
 
 extension DraftProfile: CustomStringConvertible {
+    /// The draft, as in `draft-18`.
     public var description: String {
         self.version.description
     }

@@ -5,16 +5,16 @@ public struct DraftVersion: Hashable, Comparable, Sendable {
     /// The number of the draft, as in draft-ietf-moq-transport-NN.
     public let number: Int
 
-    private init(number: Int) {
+    private init(_ number: Int) {
         self.number = number
     }
 
     /// Draft 14.
-    public static let draft14 = DraftVersion(number: 14)
+    public static let draft14 = DraftVersion(14)
     /// Draft 16.
-    public static let draft16 = DraftVersion(number: 16)
+    public static let draft16 = DraftVersion(16)
     /// Draft 18.
-    public static let draft18 = DraftVersion(number: 18)
+    public static let draft18 = DraftVersion(18)
 
     /// The drafts that have a name here, newest first. Not all of them need to be implemented, see ``DraftProfile/all``.
     public static let known: [DraftVersion] = [.draft18, .draft16, .draft14]
@@ -40,12 +40,14 @@ public struct DraftVersion: Hashable, Comparable, Sendable {
         self.number <= 14 ? "moq-00" : "moqt-\(self.number)"
     }
 
+    /// Older drafts come first.
     public static func < (lhs: DraftVersion, rhs: DraftVersion) -> Bool {
         lhs.number < rhs.number
     }
 }
 
 extension DraftVersion: CustomStringConvertible {
+    /// The draft, as in `draft-18`.
     public var description: String {
         "draft-\(self.number)"
     }
