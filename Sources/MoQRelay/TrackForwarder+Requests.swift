@@ -56,15 +56,11 @@ extension TrackForwarder {
     }
 
     private func accept(_ request: IncomingSubscribe, from owner: RelayPeer) {
-        let filter = request.request.parameters.filter ?? .unfiltered
-        if let end = filter.range(largest: self.largest).end {
-            let isPast = self.largest.map { $0.group > end.group || $0 >= end } ?? false
-            if isPast || end < filter.range(largest: self.largest).start {
-                request.reject(.invalidRange, reason: "nothing can match the filter any more")
-                return
-            }
+        let publisher = request.accept(largest: self.largest, properties: self.properties)
+        // A filter that nothing can match any more is refused by the session (INVALID_RANGE).
+        guard !publisher.isEnded else {
+            return
         }
-        let publisher = request.accept(largest: self.largest, expires: nil, properties: self.properties)
         self.join(publisher, owner: owner)
     }
 

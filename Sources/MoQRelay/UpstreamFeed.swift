@@ -2,6 +2,7 @@
 
 import MoQ
 import MoQWire
+import PacketLoop
 import WebTransport
 
 /// One source of a track: the relay's own subscription on a publisher's session. (loop)
@@ -38,6 +39,10 @@ final class UpstreamFeed: TrackConsumer {
     private var sentForward: Bool
     private var isUpdating = false
     private var isPaused = false
+    private var isRetryScheduled = false
+
+    /// How long an update waits that the peer permits no request for.
+    private static let retryInterval = Duration.milliseconds(100)
 
     init(origin: Origin, owner: RelayPeer, forwarder: TrackForwarder, forward: Bool) {
         self.origin = origin
@@ -125,24 +130,43 @@ final class UpstreamFeed: TrackConsumer {
     }
 
     private func synchronizeForward() {
-        guard self.state == .established, !self.isUpdating, self.wantsForward != self.sentForward,
+        guard self.state == .established, !self.isUpdating, !self.isRetryScheduled,
+            self.wantsForward != self.sentForward,
             let subscription = self.subscription
         else {
             return
         }
+        let forward = self.wantsForward
         self.isUpdating = true
-        self.sentForward = self.wantsForward
-        subscription.update(forward: self.wantsForward) { [weak self] result in
+        self.sentForward = forward
+        subscription.update(forward: forward) { [weak self] result in
             guard let self else {
                 return
             }
             self.isUpdating = false
-            guard case .success = result else {
+            switch result {
+            case .success:
+                self.synchronizeForward()
+            case .failure(let error) where error.code == .requestLimit:
+                // The update was not sent: the peer permits no request at the moment.
+                self.sentForward = !forward
+                self.retryLater()
+            case .failure:
                 // A refused update ends the subscription (draft-18 §10.9.1), which arrives as the end of the track;
                 // asking again would change nothing.
-                return
+                break
             }
-            self.synchronizeForward()
+        }
+    }
+
+    private func retryLater() {
+        guard !self.isRetryScheduled, let subscription = self.subscription else {
+            return
+        }
+        self.isRetryScheduled = true
+        _ = subscription.session.loop.schedule(after: Self.retryInterval) { [weak self] in
+            self?.isRetryScheduled = false
+            self?.synchronizeForward()
         }
     }
 }
