@@ -129,12 +129,14 @@ struct FanOutTests {
         let publisher = world.connect(drafts.publisher)
         _ = publisher.announce("live")
         world.settle()
-        let subscribed = [world.connect(drafts.subscriber).subscribe("live"), world.connect(drafts.subscriber).subscribe("live")]
+        let subscribed = [
+            world.connect(drafts.subscriber).subscribe("live"), world.connect(drafts.subscriber).subscribe("live"),
+        ]
         world.settle()
         let track = try #require(publisher.tracks.first)
         for object in 0..<10 as Range<UInt64> {
             let datagram = ObjectDatagram(
-                trackAlias: TrackAlias(rawValue: 0),
+                trackAlias: TrackAlias(0),
                 groupID: 4,
                 objectID: object,
                 publisherPriority: 77,

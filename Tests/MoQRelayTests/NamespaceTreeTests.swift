@@ -101,7 +101,11 @@ struct NamespaceTreeTests {
         var tree = NamespaceTree<Int>(maximumCount: 40)
         var model: [TrackNamespace: Int] = [:]
         func namespace() -> TrackNamespace {
-            TrackNamespace((0..<Int.random(in: 0...4, using: &random)).map { _ in ["a", "b", "aa"].randomElement(using: &random) ?? "a" })
+            TrackNamespace(
+                (0..<Int.random(in: 0...4, using: &random)).map { _ in
+                    ["a", "b", "aa"].randomElement(using: &random) ?? "a"
+                }
+            )
         }
         for step in 0..<2_000 {
             let target = namespace()

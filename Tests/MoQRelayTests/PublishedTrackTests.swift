@@ -188,8 +188,8 @@ struct PublishedTrackTests {
             offer.accept(forward: true, consumer: received[accepted])
             accepted += 1
         }
-        let peer = RawNamespaceSubscriber(world: world, client: follower)
-        peer.subscribe("live", interest: .tracks)
+        let peer = RawNamespaceSubscriber(client: follower)
+        try peer.subscribe("live", interest: .tracks)
         world.settle()
         #expect(follower.publishes.map(\.track.name) == [Array("early".utf8)])
         #expect(early.forward)

@@ -82,7 +82,10 @@ struct TeardownTests {
         track.send(group: 1, count: 1)
         world.settle()
         let some = late.subscribe("live", filter: .nextGroup)
-        let none = world.connect(drafts.subscriber).subscribe("live", filter: .absoluteStart(Location(group: 9, object: 0)))
+        let none = world.connect(drafts.subscriber).subscribe(
+            "live",
+            filter: .absoluteStart(Location(group: 9, object: 0))
+        )
         world.settle()
         track.send(group: 2, count: 1)
         track.end()
@@ -170,7 +173,9 @@ struct TeardownTests {
         publisher.onSubscribe = { held.append($0) }
         _ = publisher.announce("live")
         world.settle()
-        let waiting = [world.connect(drafts.subscriber).subscribe("live"), world.connect(drafts.subscriber).subscribe("live")]
+        let waiting = [
+            world.connect(drafts.subscriber).subscribe("live"), world.connect(drafts.subscriber).subscribe("live"),
+        ]
         world.settle()
         #expect(held.count == 1)
         #expect(world.live.pendingSubscribers == 2)
@@ -218,13 +223,16 @@ struct TeardownTests {
         second.subscription?.cancel()
         world.settle()
         #expect(held.map(\.isPending) == [false])
-        #expect(world.live == {
-            var live = world.live
-            live.pendingSubscribers = 0
-            live.tracks = 0
-            live.upstreams = 0
-            return live
-        }())
+        #expect(
+            world.live
+                == {
+                    var live = world.live
+                    live.pendingSubscribers = 0
+                    live.tracks = 0
+                    live.upstreams = 0
+                    return live
+                }()
+        )
         world.closeAll()
     }
 }
