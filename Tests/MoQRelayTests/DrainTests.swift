@@ -3,7 +3,10 @@
 import MoQ
 import MoQRelay
 import MoQWire
+import PacketLoop
 import Testing
+import WebTransport
+import WebTransportInMemory
 
 @Suite("Drain")
 struct DrainTests {

@@ -1,15 +1,18 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 import MoQ
+import MoQRelay
 import MoQWire
+import PacketLoop
 import Testing
 import WebTransport
+import WebTransportInMemory
 
 @Suite("One session's faults are its own")
 struct IsolationTests {
     private static func sendGarbage(_ client: TestClient) throws {
         let stream = try client.transport.openUnidirectionalStream(priority: .control)
-        try stream.write(Bytes([0x3b, 0xff, 0x00, 0x17, 0x42, 0x99]))
+        try stream.write(Bytes([0x2a, 0xff, 0x00, 0x17, 0x42, 0x99]))
     }
 
     @Test("Garbage closes the session it came in, and nobody else notices", arguments: DraftPair.all)

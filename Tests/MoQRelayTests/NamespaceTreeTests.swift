@@ -19,8 +19,10 @@ struct NamespaceTreeTests {
     @Test("Inserting twice replaces the value and does not count twice")
     func replace() {
         var tree = NamespaceTree<Int>(maximumCount: 1)
-        #expect(tree.insert(1, at: TrackNamespace(path: "a")))
-        #expect(tree.insert(2, at: TrackNamespace(path: "a")))
+        let wasTaken = tree.insert(1, at: TrackNamespace(path: "a"))
+        #expect(wasTaken)
+        let wasReplaced = tree.insert(2, at: TrackNamespace(path: "a"))
+        #expect(wasReplaced)
         #expect(tree.count == 1)
         #expect(tree[TrackNamespace(path: "a")] == 2)
     }
@@ -46,7 +48,8 @@ struct NamespaceTreeTests {
         #expect(tree.longestPrefix(of: TrackNamespace(path: "x/y"))?.value == 0)
         #expect(tree.longestPrefix(of: TrackNamespace(path: "x/y"))?.fieldCount == 0)
         #expect(tree.all(under: TrackNamespace()).count == 1)
-        #expect(tree.remove(TrackNamespace()) == 0)
+        let removed = tree.remove(TrackNamespace())
+        #expect(removed == 0)
         #expect(tree.isEmpty)
         #expect(tree.nodeCount == 1)
     }
@@ -74,25 +77,34 @@ struct NamespaceTreeTests {
         tree.insert(1, at: TrackNamespace(path: "a/b/c/d"))
         tree.insert(2, at: TrackNamespace(path: "a/b"))
         #expect(tree.nodeCount == 5)
-        #expect(tree.remove(TrackNamespace(path: "a/b/c")) == nil)
-        #expect(tree.remove(TrackNamespace(path: "a/b/c/d")) == 1)
+        let absent = tree.remove(TrackNamespace(path: "a/b/c"))
+        #expect(absent == nil)
+        let deep = tree.remove(TrackNamespace(path: "a/b/c/d"))
+        #expect(deep == 1)
         #expect(tree.nodeCount == 3)
-        #expect(tree.remove(TrackNamespace(path: "a/b")) == 2)
+        let shallow = tree.remove(TrackNamespace(path: "a/b"))
+        #expect(shallow == 2)
         #expect(tree.nodeCount == 1)
-        #expect(tree.remove(TrackNamespace(path: "a/b")) == nil)
+        let gone = tree.remove(TrackNamespace(path: "a/b"))
+        #expect(gone == nil)
         #expect(tree.count == 0)
     }
 
     @Test("A full tree refuses new namespaces, and takes them again after a removal")
     func bounded() {
         var tree = NamespaceTree<Int>(maximumCount: 2)
-        #expect(tree.insert(1, at: TrackNamespace(path: "a")))
-        #expect(tree.insert(2, at: TrackNamespace(path: "b/c")))
+        let firstFits = tree.insert(1, at: TrackNamespace(path: "a"))
+        #expect(firstFits)
+        let secondFits = tree.insert(2, at: TrackNamespace(path: "b/c"))
+        #expect(secondFits)
         #expect(tree.isFull)
-        #expect(!tree.insert(3, at: TrackNamespace(path: "x/y/z")))
+        let overfull = tree.insert(3, at: TrackNamespace(path: "x/y/z"))
+        #expect(!overfull)
         #expect(tree.nodeCount == 4)
-        #expect(tree.remove(TrackNamespace(path: "a")) == 1)
-        #expect(tree.insert(3, at: TrackNamespace(path: "x/y/z")))
+        let freed = tree.remove(TrackNamespace(path: "a"))
+        #expect(freed == 1)
+        let thirdFits = tree.insert(3, at: TrackNamespace(path: "x/y/z"))
+        #expect(thirdFits)
     }
 
     @Test("Random operations agree with a plain dictionary", arguments: 1...8)
@@ -117,7 +129,9 @@ struct NamespaceTreeTests {
                     model[target] = step
                 }
             case 2:
-                #expect(tree.remove(target) == model.removeValue(forKey: target))
+                let removed = tree.remove(target)
+                #expect(removed == model[target])
+                model[target] = nil
             case 3:
                 let expected = model.filter { target.hasPrefix($0.key) }.sorted { $0.key.count < $1.key.count }
                 #expect(tree.prefixes(of: target).map(\.value) == expected.map(\.value))

@@ -1,7 +1,12 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+import MoQ
+import MoQRelay
 import MoQWire
+import PacketLoop
+import Testing
 import WebTransport
+import WebTransportInMemory
 
 /// A SUBSCRIBE_NAMESPACE written by hand on a stream of its own, beside a session: it says what a session of ours would not
 /// say, and reads the answers. Both drafts have such a stream.

@@ -4,6 +4,7 @@ import Foundation
 import MoQ
 import MoQRelay
 import MoQWire
+import PacketLoop
 import Testing
 import WebTransport
 import WebTransportInMemory

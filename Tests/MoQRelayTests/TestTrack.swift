@@ -1,8 +1,12 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 import MoQ
+import MoQRelay
 import MoQWire
+import PacketLoop
+import Testing
 import WebTransport
+import WebTransportInMemory
 
 /// A track that a test publishes, object by object.
 final class TestTrack: TrackPublisherDelegate {

@@ -1,7 +1,12 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+import MoQ
+import MoQRelay
 import MoQWire
+import PacketLoop
 import Testing
+import WebTransport
+import WebTransportInMemory
 
 @Suite("Interop scenario: setup-only")
 struct SetupOnlyScenario {
