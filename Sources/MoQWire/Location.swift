@@ -15,11 +15,7 @@ public struct Location: Hashable, Comparable, Sendable {
         self.object = object
     }
 
-<<<<<<< HEAD
-    /// Whether one location comes before another.
-=======
     /// Orders by group, then by object.
->>>>>>> wire
     public static func < (lhs: Location, rhs: Location) -> Bool {
         (lhs.group, lhs.object) < (rhs.group, rhs.object)
     }
