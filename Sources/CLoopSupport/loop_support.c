@@ -1,7 +1,18 @@
 #include "CLoopSupport.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#endif
 
 void cls_set_thread_name(const char *name) {
     char kept[16];
@@ -12,4 +23,68 @@ void cls_set_thread_name(const char *name) {
 #else
     pthread_setname_np(pthread_self(), kept);
 #endif
+}
+
+static _Thread_local char identity;
+
+uintptr_t cls_thread_identity(void) {
+    return (uintptr_t)&identity;
+}
+
+uint64_t cls_monotonic_microseconds(void) {
+    struct timespec now;
+    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) {
+        return 0;
+    }
+    return (uint64_t)now.tv_sec * 1000000u + (uint64_t)(now.tv_nsec / 1000);
+}
+
+void cls_block_signals(void) {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL);
+}
+
+void cls_use_precise_timers(void) {
+#if defined(__linux__)
+    prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
+#endif
+}
+
+static int open_anonymous(const char *name) {
+#if defined(__linux__)
+    return memfd_create(name, MFD_CLOEXEC);
+#else
+    char path[] = "/tmp/.anonymous.XXXXXX";
+    (void)name;
+    int fd = mkstemp(path);
+    if (fd >= 0) {
+        unlink(path);
+        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    }
+    return fd;
+#endif
+}
+
+int cls_anonymous_file(const char *name, const void *bytes, size_t count) {
+    int fd = open_anonymous(name);
+    size_t written = 0;
+    if (fd < 0) {
+        return -1;
+    }
+    while (written < count) {
+        ssize_t step = write(fd, (const char *)bytes + written, count - written);
+        if (step < 0 && errno == EINTR) {
+            continue;
+        }
+        if (step <= 0) {
+            int reason = errno;
+            close(fd);
+            errno = reason;
+            return -1;
+        }
+        written += (size_t)step;
+    }
+    lseek(fd, 0, SEEK_SET);
+    return fd;
 }

@@ -1,3 +1,380 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
-// The loop that everything of a shard runs on: executors, timers, wake-up and the two doors.
+import CLoopSupport
+import Synchronization
+
+/// The loop that everything of one shard runs on: its connections, sessions, tracks and timers.
+///
+/// A loop has no thread of its own. A *driver* lends it one: the QUIC network thread in production, a test's thread in
+/// virtual time (``ManualLoopDriver``). What is confined to the loop is touched on that thread only and needs no lock.
+///
+/// There are two doors onto the loop. Callers elsewhere use ``run(_:)``, ``post(_:)``, or an actor that names the loop
+/// as its executor. Callbacks that the driver makes already stand on the loop and just go ahead; ``preconditionOnLoop()``
+/// checks that.
+///
+/// ```swift
+/// actor Session {
+///     let loop: PacketLoop
+///     nonisolated var unownedExecutor: UnownedSerialExecutor {
+///         unsafe self.loop.asUnownedSerialExecutor()
+///     }
+/// }
+/// ```
+public final class PacketLoop: SerialExecutor, @unchecked Sendable {
+    // Unchecked because part of the state (`local`, `timers`, `batchTime`) is confined to the driving thread instead of
+    // being locked; everything that other threads reach is behind a mutex or atomic.
+
+    /// What other threads hand in.
+    private struct Inbox {
+        var jobs: [LoopJob] = []
+        var isClosed = false
+        var posts: UInt64 = 0
+        var dropped: UInt64 = 0
+    }
+
+    /// How often one turn looks for newly queued work before it lets packets and timers have theirs.
+    private static let roundsPerTurn = 4
+
+    /// How many rounds the loop grants to leftovers when it stops.
+    private static let roundsAtEnd = 1_000
+
+    /// The loop's name, for logs, and the name of its thread.
+    public let label: String
+
+    /// Runs tasks on the loop: `Task(executorPreference: loop.tasks)`. A pinned actor alone does not keep the tasks
+    /// that call it on the loop; this preference does.
+    public let tasks: PacketLoopTaskExecutor
+
+    private let clock: @Sendable () -> UInt64
+    private let inbox = Mutex(Inbox())
+    private let waker = Mutex<(@Sendable () -> Void)?>(nil)
+    private let wakePending = Atomic<Bool>(false)
+    private let owner = Atomic<UInt>(0)
+    private let wakes = Atomic<UInt64>(0)
+    private let localPosts = Atomic<UInt64>(0)
+    private let jobsRun = Atomic<UInt64>(0)
+    private let localQueued = Atomic<Int>(0)
+    private let timersFired = Atomic<UInt64>(0)
+    private let timersCancelled = Atomic<UInt64>(0)
+    private let liveTimers = Atomic<Int>(0)
+
+    // Confined to the driving thread.
+    private var local: [LoopJob] = []
+    private var timers = TimerQueue()
+    private var batchTime: UInt64?
+
+    /// Creates a loop. It accepts work at once and does it when a driver lends it a thread.
+    public convenience init(label: String) {
+        self.init(label: label, clock: { cls_monotonic_microseconds() })
+    }
+
+    /// Creates a loop on another clock (microseconds, monotonic).
+    package init(label: String, clock: @escaping @Sendable () -> UInt64) {
+        self.label = label
+        self.clock = clock
+        self.tasks = PacketLoopTaskExecutor()
+        self.tasks.bind(to: self)
+    }
+
+    // MARK: - Where and when
+
+    /// Whether the caller stands on the loop.
+    public var isOnLoop: Bool {
+        self.owner.load(ordering: .relaxed) == cls_thread_identity()
+    }
+
+    /// Stops the process if the caller does not stand on the loop.
+    public func preconditionOnLoop() {
+        precondition(self.isOnLoop, "this must be called on the packet loop")
+    }
+
+    /// The time on the loop's clock. On the loop it is read once per batch of events, so that everything in a batch
+    /// happens at one instant; elsewhere it is read afresh.
+    public var now: LoopInstant {
+        guard self.isOnLoop else {
+            return LoopInstant(microseconds: self.clock())
+        }
+        if let time = self.batchTime {
+            return LoopInstant(microseconds: time)
+        }
+        let time = self.clock()
+        self.batchTime = time
+        return LoopInstant(microseconds: time)
+    }
+
+    // MARK: - Work
+
+    /// Has `work` run on the loop. Callable from any thread. Work of one thread runs in the order it was posted, never
+    /// inside the call, even on the loop itself.
+    /// - Returns: whether the loop took it. After the loop has stopped work is dropped and counted.
+    @discardableResult
+    public func post(_ work: @escaping @Sendable () -> Void) -> Bool {
+        self.enqueue(.work(work))
+    }
+
+    /// Runs `body` on the loop and returns what it returned. On the loop already, it runs at once.
+    /// - Throws: what `body` throws; ``PacketLoopError/stopped`` when the loop has stopped or stops before the work's
+    ///   turn.
+    public func run<R: Sendable>(_ body: @escaping @Sendable () throws -> R) async throws -> R {
+        if self.isOnLoop {
+            return try body()
+        }
+        return try await withCheckedThrowingContinuation { continuation in
+            let call: @Sendable (Bool) -> Void = { stopped in
+                if stopped {
+                    continuation.resume(throwing: PacketLoopError.stopped)
+                } else {
+                    continuation.resume(with: Result { try body() })
+                }
+            }
+            if !self.enqueue(.call(call)) {
+                call(true)
+            }
+        }
+    }
+
+    /// Queues a job of an actor that is pinned to the loop. Called by the Swift runtime. After the loop has stopped
+    /// such a job is dropped and counted: nothing may touch the actor's state on another thread.
+    public func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        self.enqueue(.serial(job))
+    }
+
+    /// Stops the process if the caller does not stand on the loop. Called by the Swift runtime, for instance by
+    /// `assumeIsolated` in a callback that no job surrounds.
+    public func checkIsolated() {
+        self.preconditionOnLoop()
+    }
+
+    /// Whether the caller stands on the loop. Called by the Swift runtime.
+    public func isIsolatingCurrentContext() -> Bool? {
+        self.isOnLoop
+    }
+
+    /// Queues a job and makes sure that the loop will see it.
+    @discardableResult
+    func enqueue(_ job: LoopJob, countingDrops: Bool = true) -> Bool {
+        if self.isOnLoop {
+            // The loop is awake, and looks at this queue before it sleeps: no lock, no wake.
+            self.local.append(job)
+            self.localPosts.add(1, ordering: .relaxed)
+            self.localQueued.add(1, ordering: .relaxed)
+            return true
+        }
+        let accepted = self.inbox.withLock { inbox in
+            guard !inbox.isClosed else {
+                inbox.dropped &+= countingDrops ? 1 : 0
+                return false
+            }
+            inbox.jobs.append(job)
+            inbox.posts &+= 1
+            return true
+        }
+        // Set after the job is in the queue, and cleared by the loop before it looks there: a job is never left behind,
+        // and whoever finds the flag set knows that a wake is on its way.
+        if accepted, !self.wakePending.exchange(true, ordering: .sequentiallyConsistent) {
+            self.waker.withLock { wake in
+                if let wake {
+                    self.wakes.add(1, ordering: .relaxed)
+                    wake()
+                }
+            }
+        }
+        return accepted
+    }
+
+    // MARK: - Timers
+
+    /// Has `body` called on the loop at `deadline`, or as soon after as the loop gets to it. Precondition: called on
+    /// the loop.
+    @discardableResult
+    public func schedule(at deadline: LoopInstant, _ body: @escaping () -> Void) -> LoopTimer {
+        self.preconditionOnLoop()
+        let timer = self.timers.schedule(at: deadline, body: body)
+        self.liveTimers.store(self.timers.count, ordering: .relaxed)
+        return timer
+    }
+
+    /// Has `body` called on the loop when `delay` has passed. Precondition: called on the loop.
+    @discardableResult
+    public func schedule(after delay: Duration, _ body: @escaping () -> Void) -> LoopTimer {
+        self.schedule(at: self.now.advanced(by: delay), body)
+    }
+
+    // MARK: - Counters
+
+    /// What the loop has done, and what it holds. Callable from any thread.
+    public var counters: PacketLoopCounters {
+        if self.isOnLoop {
+            self.publishTimerCounters()
+        }
+        var counters = PacketLoopCounters()
+        self.inbox.withLock { inbox in
+            counters.posts = inbox.posts
+            counters.dropped = inbox.dropped
+            counters.queuedJobs = inbox.jobs.count
+        }
+        counters.posts &+= self.localPosts.load(ordering: .relaxed)
+        counters.queuedJobs += self.localQueued.load(ordering: .relaxed)
+        counters.wakes = self.wakes.load(ordering: .relaxed)
+        counters.jobsRun = self.jobsRun.load(ordering: .relaxed)
+        counters.timersFired = self.timersFired.load(ordering: .relaxed)
+        counters.timersCancelled = self.timersCancelled.load(ordering: .relaxed)
+        counters.liveTimers = self.liveTimers.load(ordering: .relaxed)
+        return counters
+    }
+
+    // MARK: - For the driver
+
+    /// Says how to wake the driver's thread. Called when work arrives from elsewhere and no wake is under way.
+    package func attach(wake: @escaping @Sendable () -> Void) {
+        self.waker.withLock { $0 = wake }
+    }
+
+    /// Forgets how to wake the driver. When this returns, no thread is inside the wake closure, and none will enter it.
+    package func detach() {
+        self.waker.withLock { $0 = nil }
+    }
+
+    /// Makes the calling thread the loop's thread.
+    package func begin() {
+        self.owner.store(cls_thread_identity(), ordering: .relaxed)
+        self.batchTime = nil
+    }
+
+    /// Fixes the time that the loop's thread reads until the next batch.
+    package func pin(time: LoopInstant) {
+        self.batchTime = time.microseconds
+    }
+
+    /// Ends the loop, on its thread: what is queued still runs, then the queue closes and all timers are cancelled.
+    /// Work that keeps posting itself is given up after a bounded number of rounds; who awaits such work gets
+    /// ``PacketLoopError/stopped``.
+    package func end() {
+        self.preconditionOnLoop()
+        for _ in 0..<Self.roundsAtEnd where self.hasWork {
+            self.drainOnce()
+        }
+        self.timers.cancelAll()
+        var leftovers = self.inbox.withLock { inbox in
+            inbox.isClosed = true
+            let jobs = inbox.jobs
+            inbox.jobs = []
+            return jobs
+        }
+        leftovers += self.local
+        self.local = []
+        self.localQueued.store(0, ordering: .relaxed)
+        self.owner.store(0, ordering: .relaxed)
+        self.giveUp(leftovers)
+        self.publishTimerCounters()
+    }
+
+    /// Whether the loop has stopped.
+    public var isStopped: Bool {
+        self.inbox.withLock { $0.isClosed }
+    }
+
+    /// Whether work is queued. One atomic load when there is none.
+    package var hasWork: Bool {
+        !self.local.isEmpty || self.wakePending.load(ordering: .sequentiallyConsistent)
+    }
+
+    /// The earliest deadline of a timer. (loop)
+    package var nextDeadline: LoopInstant? {
+        self.timers.nextDeadline
+    }
+
+    /// Does what is queued and fires the timers that are due, in bounded amounts: jobs queued meanwhile run in a later
+    /// round, and after a few rounds in a later turn. Nearly free when there is nothing to do.
+    package func turn(now: LoopInstant? = nil) {
+        if let now {
+            self.batchTime = now.microseconds
+        }
+        var rounds = 0
+        while rounds < Self.roundsPerTurn, self.hasWork {
+            self.drainOnce()
+            rounds += 1
+        }
+        if let deadline = self.timers.nextDeadline, deadline <= self.now {
+            self.timers.fireDue(at: self.now)
+            self.publishTimerCounters()
+        }
+    }
+
+    /// How long the driver may wait from `now` on before it must turn again: zero when work is queued, no limit (nil)
+    /// when nothing is scheduled. The batch ends here: the next event reads the clock again.
+    package func timeUntilNextTurn(from now: LoopInstant) -> UInt64? {
+        self.batchTime = nil
+        self.publishTimerCounters()
+        if self.hasWork {
+            return 0
+        }
+        guard let deadline = self.timers.nextDeadline else {
+            return nil
+        }
+        return deadline <= now ? 0 : deadline.microseconds &- now.microseconds
+    }
+
+    // MARK: - Draining
+
+    /// One round: everything that is queued at this moment, and nothing that is queued meanwhile.
+    private func drainOnce() {
+        var remote: [LoopJob] = []
+        if self.wakePending.load(ordering: .sequentiallyConsistent) {
+            self.wakePending.store(false, ordering: .sequentiallyConsistent)
+            self.inbox.withLock { inbox in
+                swap(&inbox.jobs, &remote)
+            }
+        }
+        var mine: [LoopJob] = []
+        swap(&self.local, &mine)
+        self.localQueued.subtract(mine.count, ordering: .relaxed)
+        for job in remote {
+            self.perform(job)
+        }
+        for job in mine {
+            self.perform(job)
+        }
+        self.jobsRun.add(UInt64(remote.count + mine.count), ordering: .relaxed)
+    }
+
+    private func perform(_ job: LoopJob) {
+        switch job {
+        case .serial(let job):
+            unsafe job.runSynchronously(
+                isolatedTo: self.asUnownedSerialExecutor(),
+                taskExecutor: self.tasks.asUnownedTaskExecutor()
+            )
+        case .task(let job):
+            unsafe job.runSynchronously(on: self.tasks.asUnownedTaskExecutor())
+        case .work(let work):
+            work()
+        case .call(let call):
+            call(false)
+        }
+    }
+
+    /// Settles what can no longer run here.
+    private func giveUp(_ jobs: [LoopJob]) {
+        var dropped: UInt64 = 0
+        for job in jobs {
+            switch job {
+            case .task(let job):
+                globalConcurrentExecutor.enqueue(job)
+            case .call(let call):
+                dropped &+= 1
+                call(true)
+            case .serial, .work:
+                dropped &+= 1
+            }
+        }
+        self.inbox.withLock { $0.dropped &+= dropped }
+    }
+
+    private func publishTimerCounters() {
+        self.timersFired.store(self.timers.fired, ordering: .relaxed)
+        self.timersCancelled.store(self.timers.cancelled, ordering: .relaxed)
+        self.liveTimers.store(self.timers.count, ordering: .relaxed)
+    }
+}

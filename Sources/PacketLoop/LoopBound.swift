@@ -1,0 +1,58 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+/// Carries a value that belongs to a loop through code that does not run there.
+///
+/// Anybody may hold and copy a `LoopBound`; only the loop may look inside. This is the one way to keep a reference to
+/// something loop-confined in an actor, a task or another thread's data. When the last copy goes away elsewhere, the
+/// value is sent back to be released on the loop (after the loop has stopped it is released where it is).
+public struct LoopBound<Value>: @unchecked Sendable {
+    // Unchecked because the box's content is reached only on the loop's thread: the getter verifies it.
+    private let box: Box
+
+    /// The loop that owns the value.
+    public let loop: PacketLoop
+
+    /// Wraps a value that belongs to `loop`. Precondition: called on the loop.
+    public init(_ value: Value, on loop: PacketLoop) {
+        loop.preconditionOnLoop()
+        self.box = Box(value, loop: loop)
+        self.loop = loop
+    }
+
+    /// The value. Precondition: read on the loop.
+    public var value: Value {
+        self.loop.preconditionOnLoop()
+        return self.box.value
+    }
+
+    private final class Box {
+        let value: Value
+        let loop: PacketLoop
+
+        init(_ value: Value, loop: PacketLoop) {
+            self.value = value
+            self.loop = loop
+        }
+
+        deinit {
+            guard !self.loop.isOnLoop else {
+                return
+            }
+            let parcel = Parcel(value: self.value)
+            self.loop.post { parcel.release() }
+        }
+    }
+
+    /// Takes the value home. Unchecked because nobody but the loop touches the content.
+    private final class Parcel: @unchecked Sendable {
+        private var value: Value?
+
+        init(value: Value) {
+            self.value = value
+        }
+
+        func release() {
+            self.value = nil
+        }
+    }
+}

@@ -1,0 +1,152 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import Foundation
+import PacketLoop
+import Synchronization
+import Testing
+
+@Suite("Work on the loop", .timeLimit(.minutes(1)))
+struct WorkTests {
+    @Test("Sixteen threads post: each one's work runs in its order, and far fewer wakes than posts are written")
+    func manyProducers() {
+        let driver = LoopThread()
+        let loop = driver.loop
+        let perThread = 4_000
+        let seen = Mutex([[Int]](repeating: [], count: 16))
+        let threads = DispatchGroup()
+        for producer in 0..<16 {
+            threads.enter()
+            Thread.detachNewThread {
+                for number in 0..<perThread {
+                    loop.post { seen.withLock { $0[producer].append(number) } }
+                }
+                threads.leave()
+            }
+        }
+        threads.wait()
+        driver.stop()
+        let inOrder = Array(0..<perThread)
+        seen.withLock { lists in
+            for list in lists {
+                #expect(list == inOrder)
+            }
+        }
+        let counters = loop.counters
+        #expect(counters.posts == 64_000)
+        #expect(counters.jobsRun == 64_000)
+        #expect(counters.wakes < counters.posts / 2)
+        #expect(counters.queuedJobs == 0)
+        #expect(counters.dropped == 0)
+    }
+
+    @Test("A burst posted while the loop is busy costs one wake")
+    func oneWakePerBurst() {
+        let loop = PacketLoop(label: "wakes")
+        let wakes = Mutex(0)
+        loop.attach { wakes.withLock { $0 += 1 } }
+        let ran = Mutex(0)
+        for _ in 0..<1_000 {
+            loop.post { ran.withLock { $0 += 1 } }
+        }
+        #expect(wakes.withLock { $0 } == 1)
+        loop.begin()
+        #expect(loop.hasWork)
+        loop.turn()
+        #expect(ran.withLock { $0 } == 1_000)
+        #expect(!loop.hasWork)
+        // On the loop nothing needs waking.
+        loop.post { ran.withLock { $0 += 1 } }
+        #expect(wakes.withLock { $0 } == 1)
+        #expect(loop.timeUntilNextTurn(from: loop.now) == 0)
+        loop.end()
+        #expect(ran.withLock { $0 } == 1_001)
+    }
+
+    @Test("Work that keeps posting itself leaves the loop between rounds, and cannot keep it from stopping")
+    func selfPosting() {
+        let loop = PacketLoop(label: "self")
+        final class Chain: Sendable {
+            let count = Atomic<Int>(0)
+            func step(_ loop: PacketLoop) {
+                self.count.add(1, ordering: .relaxed)
+                loop.post { self.step(loop) }
+            }
+        }
+        let chain = Chain()
+        loop.begin()
+        loop.post { chain.step(loop) }
+        loop.turn()
+        let afterOne = chain.count.load(ordering: .relaxed)
+        #expect(afterOne >= 1 && afterOne < 100)
+        #expect(loop.hasWork)
+        loop.turn()
+        #expect(chain.count.load(ordering: .relaxed) == 2 * afterOne)
+        loop.end()
+        #expect(!loop.post {})
+        #expect(loop.counters.dropped == 2)
+        #expect(loop.counters.queuedJobs == 0)
+    }
+
+    @Test("run returns what the work returned, throws what it threw, and throws after the stop")
+    func run() async throws {
+        struct Refused: Error, Equatable {}
+        let driver = LoopThread()
+        let loop = driver.loop
+        let value = try await loop.run { loop.isOnLoop ? 42 : 0 }
+        #expect(value == 42)
+        await #expect(throws: Refused()) {
+            try await loop.run { throw Refused() }
+        }
+        driver.stop()
+        await #expect(throws: PacketLoopError.stopped) {
+            try await loop.run { 1 }
+        }
+        #expect(loop.counters.dropped == 1)
+        #expect(loop.isStopped)
+    }
+
+    @Test("What is queued when the loop stops still runs; timers do not")
+    func drainAtStop() {
+        let loop = PacketLoop(label: "stop")
+        let ran = Atomic<Int>(0)
+        loop.begin()
+        loop.schedule(after: .zero) { ran.add(100, ordering: .relaxed) }
+        for _ in 0..<10 {
+            loop.post {
+                ran.add(1, ordering: .relaxed)
+            }
+        }
+        loop.end()
+        #expect(ran.load(ordering: .relaxed) == 10)
+        #expect(loop.counters.timersCancelled == 1)
+        #expect(loop.counters.liveTimers == 0)
+        #expect(!loop.isOnLoop)
+    }
+
+    @Test("A value bound to the loop is readable there and comes back there to be released")
+    func loopBound() async throws {
+        final class Witness {
+            let loop: PacketLoop
+            let released: @Sendable (Bool) -> Void
+            init(loop: PacketLoop, released: @escaping @Sendable (Bool) -> Void) {
+                self.loop = loop
+                self.released = released
+            }
+            deinit { self.released(self.loop.isOnLoop) }
+        }
+        let driver = LoopThread()
+        let loop = driver.loop
+        let releasedOnLoop = Mutex<Bool?>(nil)
+        do {
+            let bound = try await loop.run {
+                LoopBound(Witness(loop: loop) { on in releasedOnLoop.withLock { $0 = on } }, on: loop)
+            }
+            let isSame = try await loop.run { bound.value.loop === loop }
+            #expect(isSame)
+        }
+        try await loop.run {}
+        try await loop.run {}
+        #expect(releasedOnLoop.withLock { $0 } == true)
+        driver.stop()
+    }
+}
