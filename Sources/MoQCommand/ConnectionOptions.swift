@@ -2,9 +2,13 @@
 
 internal import ArgumentParser
 internal import Logging
+internal import PicoQuic
 
 /// What every command that uses the network understands.
 struct ConnectionOptions: ParsableArguments {
+    /// What is used when nothing is asked for.
+    private static let defaultCongestionControl = QUICConfiguration(applicationProtocols: []).congestionControl
+
     @Option(
         help: ArgumentHelp("The drafts of MoQ Transport to use, the preferred one first.", valueName: "18,16"),
         transform: { try DraftList(parsing: $0) }
@@ -33,9 +37,19 @@ struct ConnectionOptions: ParsableArguments {
 
     @Option(
         name: .customLong("cc"),
-        help: ArgumentHelp("The congestion control: bbr, cubic, newreno, fast, prague, ... (default: bbr).", valueName: "name")
+        help: ArgumentHelp(
+            "The congestion control: \(CongestionControl.names.joined(separator: ", ")).",
+            valueName: "name"
+        ),
+        transform: { name in
+            guard CongestionControl.names.contains(name) else {
+                let names = CongestionControl.names.joined(separator: ", ")
+                throw ValidationError("unknown congestion control '\(name)', there are \(names)")
+            }
+            return name
+        }
     )
-    var congestionControl: String?
+    var congestionControl: String = Self.defaultCongestionControl
 
     /// Makes everything that logs write to standard error from this level on. Called once per process.
     func startLogging() {

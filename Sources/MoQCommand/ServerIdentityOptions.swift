@@ -1,6 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 internal import ArgumentParser
+internal import PicoQuic
 
 /// The certificate that a server shows.
 struct ServerIdentityOptions: ParsableArguments {
@@ -35,5 +36,19 @@ struct ServerIdentityOptions: ParsableArguments {
         guard self.key != nil else {
             throw ValidationError("--cert needs --key")
         }
+    }
+
+    /// The certificate and key to use, and the fingerprint when they were made for this run. `host` is one of the names
+    /// that a certificate made here is valid for.
+    func credentials(host: String) throws -> (QUICConfiguration.Credentials, fingerprint: SHA256Fingerprint?) {
+        if let cert = self.cert, let key = self.key {
+            return (.files(certificate: cert, key: key), nil)
+        }
+        var names = ["localhost", "127.0.0.1", "::1"]
+        if !names.contains(host), host != "0.0.0.0", host != "::" {
+            names.append(host)
+        }
+        let certificate = try SelfSignedCertificate(days: 10, names: names)
+        return (.selfSigned(certificate), certificate.fingerprint)
     }
 }
