@@ -1,0 +1,107 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+/// What the peer sends on one stream. Confined to the loop.
+///
+/// Bytes go to the reader straight from the transport's memory; what the reader leaves, or what comes while there is no
+/// reader or the stream is paused, is kept. At most a receive window of bytes is kept, since windows open only as bytes are
+/// consumed.
+public final class ReceiveStream {
+    /// The number of the stream on the wire.
+    public let id: StreamID
+    let token: StreamToken
+
+    /// Its session's manager, for as long as the stream is not over.
+    var manager: WebTransportStreamManager?
+    var buffer = IngressBuffer()
+    /// Whether the peer opened the stream and the handler has not been told yet.
+    var needsNotification: Bool
+    /// Whether the handler is being told: delivery waits until it returns.
+    var isHeld = false
+    var isDelivering = false
+    /// Whether something happened during a delivery that calls for another one.
+    var deliversAgain = false
+    var isFinReceived = false
+    var received: UInt64 = 0
+    var consumed: UInt64 = 0
+    var receiveLimit: UInt64
+    /// How the stream ended while nobody was there to be told.
+    var pendingEnd: End?
+    private var currentReader: (any ReceiveStreamReader)?
+
+    /// What a reader is told at the end other than FIN.
+    enum End {
+        case reset(UInt64)
+        case sessionClosed
+    }
+
+    /// Whether `pause()` holds back what arrives.
+    public private(set) var isPaused = false
+
+    init(id: StreamID, token: StreamToken, receiveLimit: UInt64, isOfPeer: Bool, manager: WebTransportStreamManager) {
+        self.id = id
+        self.token = token
+        self.receiveLimit = receiveLimit
+        self.needsNotification = isOfPeer
+        self.manager = manager
+    }
+
+    /// Who takes the bytes. Setting it delivers what was kept, and how the stream ended if it did.
+    ///
+    /// The stream lets go of its reader when it is over.
+    public var reader: (any ReceiveStreamReader)? {
+        get { self.currentReader }
+        set {
+            self.currentReader = newValue
+            guard newValue != nil else { return }
+            if let manager = self.manager {
+                manager.deliverBuffered(self)
+            } else {
+                self.tellPendingEnd()
+            }
+        }
+    }
+
+    /// Whether the stream is over: ended and delivered, reset, stopped, or its session is closed.
+    public var isClosed: Bool { self.manager == nil }
+
+    /// How many bytes are kept for the reader.
+    public var bufferedByteCount: Int { self.buffer.count }
+
+    /// How many bytes arrived so far.
+    public var bytesReceived: UInt64 { self.received }
+
+    /// Tells the peer that the rest is not wanted (STOP_SENDING). The reader is let go and gets nothing more.
+    public func stopSending(code: UInt64) {
+        guard let manager = self.manager else { return }
+        manager.stop(self, code: code)
+    }
+
+    /// Keeps what arrives instead of delivering it. Once a window's worth is kept the peer has to wait.
+    public func pause() {
+        self.isPaused = true
+    }
+
+    /// Delivers what was kept, and what arrives from now on.
+    public func resume() {
+        guard self.isPaused else { return }
+        self.isPaused = false
+        self.manager?.deliverBuffered(self)
+    }
+
+    /// Lets the reader go and returns it, so that it can be told of the end.
+    func takeReader() -> (any ReceiveStreamReader)? {
+        let reader = self.currentReader
+        self.currentReader = nil
+        return reader
+    }
+
+    /// Tells the reader of an end that came before it did.
+    func tellPendingEnd() {
+        guard let end = self.pendingEnd, let reader = self.takeReader() else { return }
+        self.pendingEnd = nil
+        switch end {
+        case .reset(let code): reader.receiveStream(self, wasResetWith: code)
+        case .sessionClosed: reader.receiveStreamSessionClosed(self)
+        }
+    }
+}

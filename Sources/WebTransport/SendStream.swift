@@ -1,0 +1,145 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+/// What this side sends on one stream. Confined to the loop.
+///
+/// Written bytes wait in the stream's own queue until the transport has room for them, in the order of the streams'
+/// priorities; nothing is pushed into the transport ahead of time.
+///
+///     open ──finish()──► finishing ──last byte and FIN handed over──► sent ──acknowledged──► complete
+///       │                   │                                          │
+///       └──── reset(), STOP_SENDING or the end of the session ─────────┴────────────────────► closed
+public final class SendStream {
+    /// The number of the stream on the wire.
+    public let id: StreamID
+    let token: StreamToken
+
+    /// Its session's manager, for as long as the stream is not closed.
+    var manager: WebTransportStreamManager?
+    var queue = EgressQueue()
+    /// Whether the transport knows that there is something to send.
+    var isActive = false
+    var isAboveOwnWatermark = false
+    /// Whether the stream is on the session's list of those to tell when the session drains.
+    var waitsForSession = false
+    /// Bytes that the transport is about to take while the delegate is being told.
+    var pendingTake = 0
+    var isFinSent = false
+
+    /// Who is told of drained queues and of the end.
+    public weak var delegate: (any SendStreamDelegate)?
+
+    /// How many bytes were handed to the transport so far.
+    public internal(set) var bytesTaken: UInt64 = 0
+
+    /// Whether `finish()` was called.
+    public internal(set) var isFinished = false
+
+    /// Whether the stream was reset, by this side or in answer to the peer's STOP_SENDING.
+    public internal(set) var isReset = false
+
+    /// Whether everything including the end was delivered.
+    public internal(set) var isDelivered = false
+
+    /// Where the stream stands in the sending order; a change applies at once.
+    public var priority: StreamPriority {
+        didSet {
+            guard self.priority != oldValue, let manager = self.manager else { return }
+            manager.backend?.setPriority(self.priority, of: self.id, token: self.token)
+        }
+    }
+
+    init(id: StreamID, token: StreamToken, priority: StreamPriority, manager: WebTransportStreamManager) {
+        self.id = id
+        self.token = token
+        self.priority = priority
+        self.manager = manager
+    }
+
+    /// Whether the stream is over: complete, reset, stopped by the peer, or its session is closed.
+    public var isClosed: Bool { self.manager == nil }
+
+    /// Whether `write` can still be called.
+    public var isWritable: Bool { self.manager != nil && !self.isFinished }
+
+    /// How many bytes wait to be handed to the transport.
+    public var queuedByteCount: Int { self.queue.byteCount - self.pendingTake }
+
+    /// Whether the stream, or its whole session, has more queued than it should: write no more until
+    /// `sendStreamDidDrain`.
+    public var isAboveHighWatermark: Bool {
+        self.isAboveOwnWatermark || self.manager?.isAboveSessionWatermark == true
+    }
+
+    /// Queues bytes; large ones are kept by reference until they are sent.
+    ///
+    /// - Throws: `streamClosed`, `sessionClosed`; `queueFull` beyond the hard limit, and then nothing was queued.
+    public func write(_ bytes: Bytes) throws(WebTransportError) {
+        let manager = try self.managerForWriting(bytes.count)
+        guard !bytes.isEmpty else { return }
+        self.queue.append(bytes)
+        manager.didQueue(bytes.count, on: self)
+    }
+
+    /// Queues a copy of bytes; small pieces are packed together.
+    ///
+    /// - Throws: as `write(_:)`.
+    public func write(copying span: RawSpan) throws(WebTransportError) {
+        let count = span.byteCount
+        let manager = try self.managerForWriting(count)
+        guard count > 0 else { return }
+        self.queue.append(copying: span)
+        manager.didQueue(count, on: self)
+    }
+
+    /// Queues what `fill` appends to an empty array, which is reused from call to call.
+    ///
+    /// - Throws: as `write(_:)`.
+    public func write(_ fill: (inout [UInt8]) -> Void) throws(WebTransportError) {
+        let manager = try self.managerForWriting(0)
+        var scratch = manager.takeScratch()
+        fill(&scratch)
+        defer { manager.returnScratch(scratch) }
+        try unsafe self.write(copying: scratch.span.bytes)
+    }
+
+    /// Ends the stream after what was written.
+    ///
+    /// - Throws: `streamClosed` when it is finished or over already, `sessionClosed`.
+    public func finish() throws(WebTransportError) {
+        let manager = try self.managerForWriting(0)
+        self.isFinished = true
+        manager.activate(self)
+    }
+
+    /// Gives the stream up: what is queued is dropped and the peer told `code`. Does nothing on a stream that is over.
+    public func reset(code: UInt64) {
+        guard let manager = self.manager else { return }
+        manager.reset(self, code: code)
+    }
+
+    private func managerForWriting(_ count: Int) throws(WebTransportError) -> WebTransportStreamManager {
+        guard let manager = self.manager, !self.isFinished else {
+            if self.wasClosedWithSession { throw WebTransportError(.sessionClosed, "the session is closed") }
+            throw WebTransportError(.streamClosed, "stream \(self.id) is finished or closed")
+        }
+        let limits = manager.configuration
+        if count > limits.streamQueueLimit - self.queue.byteCount {
+            throw WebTransportError(
+                .queueFull,
+                "stream \(self.id) has \(self.queue.byteCount) bytes queued",
+                limit: limits.streamQueueLimit
+            )
+        }
+        if count > limits.sessionQueueLimit - manager.queuedByteCount {
+            throw WebTransportError(
+                .queueFull,
+                "the session has \(manager.queuedByteCount) bytes queued",
+                limit: limits.sessionQueueLimit
+            )
+        }
+        return manager
+    }
+
+    /// Whether the end of the session is what closed the stream.
+    var wasClosedWithSession = false
+}

@@ -1,0 +1,20 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+/// Is told what happens to a session; called on the loop, synchronously.
+///
+/// Every method may call anything: close the session, open and reset streams, drop the last reference to either.
+public protocol WebTransportHandler: AnyObject {
+    /// The peer opened a unidirectional stream and its first bytes are here.
+    ///
+    /// Called once per stream. Install `reader` inside; the bytes are delivered right after this returns.
+    func transport(_ transport: any WebTransportSession, didOpen stream: ReceiveStream)
+
+    /// The peer opened a bidirectional stream and its first bytes are here; otherwise the same.
+    func transport(_ transport: any WebTransportSession, didOpen stream: BidirectionalStream)
+
+    /// A datagram arrived, complete. The bytes are valid during the call only.
+    func transport(_ transport: any WebTransportSession, didReceiveDatagram bytes: RawSpan)
+
+    /// The session is over. Called exactly once, after every stream was told, and nothing comes after it.
+    func transport(_ transport: any WebTransportSession, didClose info: WebTransportCloseInfo)
+}

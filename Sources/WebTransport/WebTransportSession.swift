@@ -1,0 +1,80 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+/// Which side of a session this is.
+public enum WebTransportRole: Hashable, Sendable {
+    /// The side that connected.
+    case client
+    /// The side that was connected to.
+    case server
+}
+
+/// The two directions of a bidirectional stream.
+public struct BidirectionalStream {
+    /// What this side sends.
+    public let send: SendStream
+    /// What the peer sends.
+    public let receive: ReceiveStream
+
+    /// Pairs the directions of one stream.
+    public init(send: SendStream, receive: ReceiveStream) {
+        self.send = send
+        self.receive = receive
+    }
+}
+
+/// A connection that carries streams and datagrams, whatever is below it.
+///
+/// Confined to its loop: every call is made on the loop and every callback comes on it, synchronously. The session owns
+/// its streams until both their directions are done; references to them may be dropped at any time.
+public protocol WebTransportSession: AnyObject {
+    /// Which side this is.
+    var role: WebTransportRole { get }
+
+    /// The application protocol both sides agreed on (the ALPN on raw QUIC).
+    var negotiatedProtocol: String? { get }
+
+    /// The address of this side, as text.
+    var localAddress: String { get }
+
+    /// The address of the peer, as text.
+    var peerAddress: String { get }
+
+    /// Who is told of streams, datagrams and the end. Set it once.
+    ///
+    /// Events from before are kept, within the windows and queue bounds, and delivered while the property is being set.
+    /// The session lets go of its handler at its end. When it is set back to nil, incoming streams are refused.
+    var handler: (any WebTransportHandler)? { get set }
+
+    /// The size of the largest datagram that can be sent now; 0 when the peer takes none.
+    var maximumDatagramSize: Int { get }
+
+    /// Opens a stream that only this side sends on. Nothing is sent before something is written.
+    ///
+    /// When the peer's stream limit is reached the stream waits with what is written to it.
+    /// - Throws: `sessionClosed`; `streamLimit` when too many streams are open or wait.
+    func openUnidirectionalStream(priority: StreamPriority) throws(WebTransportError) -> SendStream
+
+    /// Opens a stream that both sides send on, with the same rules.
+    ///
+    /// - Throws: `sessionClosed`; `streamLimit` when too many streams are open or wait.
+    func openBidirectionalStream(priority: StreamPriority) throws(WebTransportError) -> BidirectionalStream
+
+    /// Queues a datagram; it is sent whole or not at all.
+    ///
+    /// The queue is bounded in count, bytes and age; when it is full the oldest datagram is dropped and counted, since
+    /// late media is worth less than fresh media.
+    /// - Throws: `datagramTooLarge` with the limit, `datagramsUnsupported`, `sessionClosed`.
+    func sendDatagram(_ bytes: Bytes) throws(WebTransportError)
+
+    /// Ends the session and all its streams, telling the peer `code` and `reason`. What is still queued is not sent.
+    ///
+    /// Every stream's delegate and reader is told once, then the handler once, before this returns. A second call does
+    /// nothing.
+    func close(code: UInt64, reason: String)
+
+    /// How many bytes all send streams together have queued.
+    var queuedByteCount: Int { get }
+
+    /// What the session did so far and holds now.
+    var statistics: WebTransportStatistics { get }
+}

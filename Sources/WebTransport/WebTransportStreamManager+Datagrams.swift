@@ -1,0 +1,90 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+extension WebTransportStreamManager {
+    /// How often a datagram may fail to fit into the room offered before it is dropped: the path will not get wider.
+    private static let maximumMisfits = 16
+
+    /// Queues a datagram; see `WebTransportSession.sendDatagram`.
+    public func sendDatagram(_ bytes: Bytes) throws(WebTransportError) {
+        guard let backend = self.backend else {
+            throw WebTransportError(.sessionClosed, "the session is closed")
+        }
+        let limit = backend.maximumDatagramSize
+        guard limit > 0 else {
+            throw WebTransportError(.datagramsUnsupported, "the peer takes no datagrams")
+        }
+        guard bytes.count <= min(limit, self.configuration.datagramQueueBytes) else {
+            throw WebTransportError(.datagramTooLarge, "a datagram of \(bytes.count) bytes does not fit", limit: limit)
+        }
+        let dropped = self.datagrams.append(
+            bytes,
+            at: backend.currentTime,
+            maximumCount: self.configuration.datagramQueueCount,
+            maximumBytes: self.configuration.datagramQueueBytes
+        )
+        self.counters.datagramsDroppedFull += UInt64(dropped)
+        guard !self.areDatagramsActive else { return }
+        self.areDatagramsActive = true
+        backend.datagramsBecameReady()
+    }
+
+    /// Says which datagram is next for up to `maximum` bytes of room; `takeDatagram` then moves it.
+    ///
+    /// Datagrams that waited too long, or that the path does not take any more, are dropped first.
+    public func prepareDatagram(maximum: Int) -> DatagramOffer {
+        guard let backend = self.backend else { return .nothing }
+        let now = backend.currentTime
+        let limit = backend.maximumDatagramSize
+        while let first = self.datagrams.first, let queued = self.datagrams.firstTime {
+            if now > queued, now - queued > self.datagramMaximumAge {
+                self.counters.datagramsDroppedLate += 1
+            } else if first.count > limit || self.datagramMisfits >= Self.maximumMisfits {
+                self.counters.datagramsDroppedOversize += 1
+            } else if first.count > maximum {
+                self.datagramMisfits += 1
+                return .doesNotFit
+            } else {
+                return .ready(count: first.count, isLast: self.datagrams.count == 1)
+            }
+            self.datagramMisfits = 0
+            self.datagrams.removeFirst()
+        }
+        self.areDatagramsActive = false
+        return .nothing
+    }
+
+    /// Moves the datagram that was offered into the transport's memory, which must have its size.
+    ///
+    /// Returns whether it did: otherwise the datagram stays queued.
+    @discardableResult
+    public func takeDatagram(into buffer: UnsafeMutableRawBufferPointer) -> Bool {
+        guard let first = self.datagrams.first, first.count == buffer.count else { return false }
+        unsafe first.span.withUnsafeBytes { source in
+            unsafe buffer.copyMemory(from: source)
+        }
+        self.datagrams.removeFirst()
+        self.datagramMisfits = 0
+        self.counters.datagramsSent += 1
+        if self.datagrams.isEmpty { self.areDatagramsActive = false }
+        return true
+    }
+
+    /// Takes a datagram of the peer and gives it to the handler. The bytes are read during the call only.
+    public func receivedDatagram(_ bytes: RawSpan) {
+        guard !self.isClosed else { return }
+        if let handler = self.handler, let session = self.session {
+            self.counters.datagramsReceived += 1
+            handler.transport(session, didReceiveDatagram: bytes)
+        } else if !self.hadHandler, let backend = self.backend {
+            let dropped = self.heldDatagrams.append(
+                Bytes(copying: bytes),
+                at: backend.currentTime,
+                maximumCount: self.configuration.datagramQueueCount,
+                maximumBytes: self.configuration.datagramQueueBytes
+            )
+            self.counters.datagramsUnclaimed += UInt64(dropped)
+        } else {
+            self.counters.datagramsUnclaimed += 1
+        }
+    }
+}

@@ -1,0 +1,245 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+/// The streams, queues, windows and datagrams of one session, independent of the transport that carries them.
+///
+/// A transport's session object owns a manager, forwards its public calls to it, and reports events from below to it; the
+/// manager calls the transport through `WebTransportStreamBackend`. Confined to the loop. Whatever calls out (to handler,
+/// readers, delegates) has finished its own change before, so that every callback may call anything.
+///
+///     session API ──► manager ──ready, reset, stop, limits──► backend ──► transport
+///     handler,   ◄──  manager ◄──received, prepareToSend, reset, closed──  backend
+///     readers
+public final class WebTransportStreamManager {
+    /// Which side of the session this is.
+    public let role: WebTransportRole
+    /// The bounds of the session.
+    public let configuration: WebTransportConfiguration
+    /// The session that callbacks name. Its owner keeps it alive until the end was told.
+    public weak var session: (any WebTransportSession)?
+    /// The end of the session, when it is over.
+    public private(set) var closeInfo: WebTransportCloseInfo?
+
+    /// The transport, until the session is over.
+    var backend: (any WebTransportStreamBackend)?
+    var slots: [StreamSlot] = []
+    var freeSlots: [Int] = []
+    var counters = WebTransportStatistics()
+
+    /// Bytes queued over all send streams, and whether they are more than the session should have.
+    var sessionQueued = 0
+    var sessionPendingTake = 0
+    var isAboveSessionWatermark = false
+
+    var sessionReceived: UInt64 = 0
+    var sessionConsumed: UInt64 = 0
+    var sessionReceiveLimit: UInt64
+
+    var liveOutgoing = 0
+    var liveIncomingUnidirectional = 0
+    var liveIncomingBidirectional = 0
+
+    var datagrams = DatagramQueue()
+    var areDatagramsActive = false
+    var datagramMisfits = 0
+    let datagramMaximumAge: UInt64
+
+    private var currentHandler: (any WebTransportHandler)?
+    /// Whether a handler was ever set: before that events are kept, afterwards they are not.
+    private(set) var hadHandler = false
+    /// Streams and datagrams that wait for the first handler.
+    var heldStreams: [StreamToken] = []
+    var heldDatagrams = DatagramQueue()
+    private var isCloseHeld = false
+    private var scratch: [UInt8] = []
+
+    /// Makes the manager of one session. `backend` is kept until the session is over.
+    public init(
+        role: WebTransportRole,
+        configuration: WebTransportConfiguration,
+        backend: any WebTransportStreamBackend
+    ) {
+        self.role = role
+        self.configuration = configuration
+        self.backend = backend
+        self.sessionReceiveLimit = UInt64(clamping: configuration.sessionReceiveWindow)
+        let age = configuration.datagramMaximumAge.components
+        let microseconds = age.attoseconds / 1_000_000_000_000
+        self.datagramMaximumAge = UInt64(clamping: age.seconds) &* 1_000_000 &+ UInt64(clamping: microseconds)
+    }
+
+    /// Whether the session is over.
+    public var isClosed: Bool { self.closeInfo != nil }
+
+    /// How many bytes all send streams together have queued.
+    public var queuedByteCount: Int { self.sessionQueued - self.sessionPendingTake }
+
+    /// What the session did so far and holds now; `path` is the backend's to add.
+    public var statistics: WebTransportStatistics {
+        var statistics = self.counters
+        statistics.queuedByteCount = self.queuedByteCount
+        statistics.bufferedByteCount = Int(clamping: self.sessionReceived - self.sessionConsumed)
+        statistics.streamBytesReceived = self.sessionReceived
+        statistics.streamBytesConsumed = self.sessionConsumed
+        statistics.datagramsQueued = self.datagrams.count
+        return statistics
+    }
+
+    /// Who is told of streams, datagrams and the end; see `WebTransportSession.handler`.
+    public var handler: (any WebTransportHandler)? {
+        get { self.currentHandler }
+        set {
+            self.currentHandler = newValue
+            guard newValue != nil else { return }
+            self.hadHandler = true
+            self.deliverHeld()
+        }
+    }
+
+    /// Tells a handler that was set late what happened before.
+    private func deliverHeld() {
+        for token in replace(&self.heldStreams, with: []) {
+            guard let stream = self.receiveStream(for: token) else { continue }
+            self.notify(stream)
+            self.deliverBuffered(stream)
+        }
+        while let bytes = self.heldDatagrams.first {
+            self.heldDatagrams.removeFirst()
+            self.receivedDatagram(bytes.span)
+        }
+        guard self.isCloseHeld else { return }
+        self.isCloseHeld = false
+        self.tellHandlerOfEnd()
+    }
+
+    // MARK: The end
+
+    /// Ends the session from this side; see `WebTransportSession.close`.
+    public func close(code: UInt64, reason: String) {
+        guard let backend = self.backend, !self.isClosed else { return }
+        self.closeInfo = WebTransportCloseInfo(origin: .local, code: code, reason: reason)
+        backend.closeTransport(code: code, reason: reason)
+        self.end()
+    }
+
+    /// Takes note that the peer or the transport ended the session. Everybody is told before this returns; a session that
+    /// is over already ignores it.
+    public func transportClosed(_ info: WebTransportCloseInfo) {
+        guard !self.isClosed else { return }
+        self.closeInfo = info
+        self.end()
+    }
+
+    /// Detaches every stream, then tells all of them, then the handler.
+    private func end() {
+        self.backend = nil
+        let slots = replace(&self.slots, with: [])
+        self.freeSlots = []
+        self.heldStreams = []
+        self.sessionQueued = 0
+        self.isAboveSessionWatermark = false
+        self.sessionConsumed = self.sessionReceived
+        self.counters.datagramsDroppedClosed += UInt64(self.datagrams.removeAll() + self.heldDatagrams.removeAll())
+        self.liveOutgoing = 0
+        self.liveIncomingUnidirectional = 0
+        self.liveIncomingBidirectional = 0
+        var readers: [(stream: ReceiveStream, reader: any ReceiveStreamReader)] = []
+        for slot in slots where !slot.isFree {
+            self.counters.streamsRetired += 1
+            if let send = slot.send {
+                _ = send.queue.removeAll()
+                send.pendingTake = 0
+                send.wasClosedWithSession = true
+                send.manager = nil
+            }
+            if let receive = slot.receive {
+                _ = receive.buffer.removeAll()
+                receive.manager = nil
+                if let reader = receive.takeReader() {
+                    readers.append((receive, reader))
+                } else {
+                    receive.pendingEnd = .sessionClosed
+                }
+            }
+        }
+        for slot in slots {
+            if let send = slot.send { send.delegate?.sendStreamDidComplete(send) }
+        }
+        for entry in readers {
+            entry.reader.receiveStreamSessionClosed(entry.stream)
+        }
+        self.tellHandlerOfEnd()
+    }
+
+    private func tellHandlerOfEnd() {
+        guard let info = self.closeInfo else { return }
+        guard let handler = replace(&self.currentHandler, with: nil) else {
+            self.isCloseHeld = !self.hadHandler
+            return
+        }
+        if let session = self.session {
+            handler.transport(session, didClose: info)
+        }
+    }
+
+    // MARK: Slots
+
+    /// The sending direction of the stream that a token names, if it is still there.
+    func sendStream(for token: StreamToken) -> SendStream? {
+        guard token.index >= 0, token.index < self.slots.count else { return nil }
+        guard self.slots[token.index].generation == token.generation else { return nil }
+        return self.slots[token.index].send
+    }
+
+    /// The receiving direction of the stream that a token names, if it is still there.
+    func receiveStream(for token: StreamToken) -> ReceiveStream? {
+        guard token.index >= 0, token.index < self.slots.count else { return nil }
+        guard self.slots[token.index].generation == token.generation else { return nil }
+        return self.slots[token.index].receive
+    }
+
+    /// Takes a free slot.
+    func reserveSlot() -> StreamToken {
+        if let index = self.freeSlots.popLast() {
+            return StreamToken(index: index, generation: self.slots[index].generation)
+        }
+        self.slots.append(StreamSlot())
+        return StreamToken(index: self.slots.count - 1, generation: 1)
+    }
+
+    /// Gives back a slot that no stream was put in.
+    func returnSlot(_ token: StreamToken) {
+        self.freeSlots.append(token.index)
+    }
+
+    /// Frees the slot of a stream when both its directions are done, and tells the transport.
+    func retireIfDone(_ token: StreamToken) {
+        guard token.index < self.slots.count, self.slots[token.index].generation == token.generation else { return }
+        guard self.slots[token.index].isFree else { return }
+        let id = self.slots[token.index].id
+        if !self.slots[token.index].isOfPeer {
+            self.liveOutgoing -= 1
+        } else if id.isUnidirectional {
+            self.liveIncomingUnidirectional -= 1
+        } else {
+            self.liveIncomingBidirectional -= 1
+        }
+        self.slots[token.index].generation = max(token.generation &+ 1, 1)
+        self.freeSlots.append(token.index)
+        self.counters.streamsRetired += 1
+        self.backend?.streamRetired(id, token: token)
+    }
+
+    // MARK: Scratch space
+
+    /// Lends the array that `SendStream.write(_:)` fills; a nested call gets a fresh one.
+    func takeScratch() -> [UInt8] {
+        replace(&self.scratch, with: [])
+    }
+
+    /// Takes the array back for the next call.
+    func returnScratch(_ array: consuming [UInt8]) {
+        guard array.capacity <= 64 << 10 else { return }
+        array.removeAll(keepingCapacity: true)
+        self.scratch = array
+    }
+}
