@@ -49,7 +49,7 @@ final class InputReader: Sendable {
                 throw CommandFailure("\(self.name): \(StandardStreams.explain(errno))")
             }
         }
-        var information = unsafe stat()
+        var information = stat()
         guard unsafe fstat(self.descriptor, &information) == 0 else {
             throw CommandFailure("\(self.name): \(StandardStreams.explain(errno))")
         }

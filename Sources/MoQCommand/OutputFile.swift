@@ -26,7 +26,7 @@ final class OutputFile: Sendable {
             return
         }
         self.name = "--output '\(path)'"
-        var information = unsafe stat()
+        var information = stat()
         let exists = unsafe stat(path, &information) == 0
         if exists, information.st_mode & S_IFMT != S_IFREG {
             self.temporaryPath = nil

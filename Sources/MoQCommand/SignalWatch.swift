@@ -24,8 +24,8 @@ final class SignalWatch: Sendable {
     /// Takes the signals of the calling thread, and of all threads that are started later, onto a thread of its own.
     /// Called once, before there are other threads.
     func begin() {
-        unsafe signal(SIGPIPE, SIG_IGN)
-        var signals = unsafe sigset_t()
+        signal(SIGPIPE, SIG_IGN)
+        var signals = sigset_t()
         unsafe sigemptyset(&signals)
         for number in [SIGINT, SIGTERM, SIGUSR1] {
             unsafe sigaddset(&signals, number)
@@ -65,7 +65,7 @@ final class SignalWatch: Sendable {
     }
 
     private func watch() {
-        var signals = unsafe sigset_t()
+        var signals = sigset_t()
         unsafe sigemptyset(&signals)
         for number in [SIGINT, SIGTERM, SIGUSR1] {
             unsafe sigaddset(&signals, number)
