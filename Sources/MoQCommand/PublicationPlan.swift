@@ -4,6 +4,10 @@
 struct PublicationPlan: Hashable, Sendable {
     /// The largest payload of an object in a datagram: small enough for every path that carries QUIC.
     static let maximumDatagramPayload = 1_100
+    /// The largest object on a stream. One object is held in memory until it is complete.
+    static let maximumObjectSize = 16 << 20
+    /// Longer lines are split.
+    static let maximumLineLength = 1 << 20
     /// How fast datagrams are sent when nothing else is asked for: they have no flow control of their own.
     static let defaultDatagramRate = 1_000.0
 

@@ -234,7 +234,7 @@ final class TrackReassembler {
             return nil
         }
         let isFirst = self.current == nil && id == self.firstExpected?.group
-        let group = ReassembledGroup(id: id, nextObject: isFirst || self.current == nil && id > 0 ? nil : 0)
+        let group = ReassembledGroup(id: id, nextObject: isFirst ? nil : 0)
         self.groups[id] = group
         self.groupCount &+= 1
         if self.current == nil, id <= self.firstExpected?.group ?? 0 {
@@ -304,6 +304,9 @@ final class TrackReassembler {
         guard let id = candidates.min(), let group = self.groups[id] else { return }
         if let past, id - past > 1 {
             self.losses.missingGroups &+= id - past - 1
+        }
+        if past == nil {
+            group.nextObject = nil
         }
         self.enter(group)
     }
