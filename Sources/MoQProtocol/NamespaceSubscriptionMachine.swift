@@ -53,7 +53,7 @@ public struct NamespaceSubscriptionMachine: ~Copyable {
 
     /// NAMESPACE arrived. Returns whether it is news.
     ///
-    /// - Throws: PROTOCOL_VIOLATION before the answer; EXCESSIVE use of our memory is a PROTOCOL_VIOLATION, too.
+    /// - Throws: PROTOCOL_VIOLATION before the answer, and when there are more namespaces than this side will remember.
     public mutating func receivedNamespace(_ suffix: TrackNamespace) throws(ProtocolViolation) -> Bool {
         switch self.state {
         case .pending:

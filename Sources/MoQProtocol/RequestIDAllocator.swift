@@ -44,6 +44,11 @@ public struct RequestIDAllocator: ~Copyable {
         return .blocked(announce: RequestID(limit))
     }
 
+    /// The id that the next request will have, once it is allowed.
+    public var nextID: RequestID {
+        RequestID(self.next)
+    }
+
     /// Whether an id can be had now.
     public var canAllocate: Bool {
         guard let limit = self.limit else {

@@ -2,8 +2,8 @@
 
 /// Why bytes could not be read, or a message not be written.
 ///
-/// An error of a decoder is the peer's doing: ``code`` is the code to close the session with. An error of an encoder is
-/// ours: nothing was written, and the session goes on.
+/// An error of a decoder is the peer's doing: ``code`` is the code to close the session with, unless ``kind`` says
+/// otherwise. An error of an encoder is ours: nothing was written, and the session goes on.
 public struct MoQWireError: Error, Hashable, Sendable {
     /// Whose mistake it was.
     public enum Kind: Hashable, Sendable {
@@ -11,6 +11,9 @@ public struct MoQWireError: Error, Hashable, Sendable {
         case violation
         /// The caller wants to say something that the draft in use has no words for.
         case notExpressible
+        /// Neither: the peer sent more than we are willing to hold. It is enough to stop reading the stream, with the
+        /// stream reset code of an internal error; the session can go on.
+        case limitExceeded
     }
 
     /// Whose mistake it was.
@@ -35,6 +38,11 @@ public struct MoQWireError: Error, Hashable, Sendable {
     /// The peer sent a value that does not have the form of its type: KEY_VALUE_FORMATTING_ERROR.
     static func malformedValue(_ reason: StaticString) -> MoQWireError {
         MoQWireError(code: .keyValueFormattingError, reason: "\(reason)")
+    }
+
+    /// The peer exceeded a limit of ours.
+    static func limitExceeded(_ reason: StaticString) -> MoQWireError {
+        MoQWireError(kind: .limitExceeded, code: .internalError, reason: "\(reason)")
     }
 
     /// The draft in use cannot say what the caller wants to say.

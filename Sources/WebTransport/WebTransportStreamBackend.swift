@@ -30,7 +30,9 @@ public protocol WebTransportStreamBackend: AnyObject {
     func stopSending(_ id: StreamID, code: UInt64, token: StreamToken)
 
     /// Lets the peer send on the stream up to this offset.
-    func raiseReceiveLimit(of id: StreamID, to limit: UInt64, token: StreamToken)
+    ///
+    /// `received` is how many bytes of the stream were reported so far.
+    func raiseReceiveLimit(of id: StreamID, to limit: UInt64, received: UInt64, token: StreamToken)
 
     /// Lets the peer send up to this many bytes over all streams.
     func raiseSessionReceiveLimit(to limit: UInt64)

@@ -115,7 +115,7 @@ extension WebTransportStreamManager {
         let rest = stream.queue.byteCount - count
         let offer = EgressOffer(count: count, isFinal: stream.isFinished && rest == 0, isStillActive: rest > 0)
         if offer.isEmpty {
-            self.counters.emptyOffers += 1
+            if room > 0 { self.counters.emptyOffers += 1 }
             stream.isActive = offer.isStillActive
         }
         return offer

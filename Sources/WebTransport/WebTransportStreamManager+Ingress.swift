@@ -56,7 +56,12 @@ extension WebTransportStreamManager {
             return
         }
         stream.received &+= count
-        guard stream.received <= stream.receiveLimit, self.sessionReceived <= self.sessionReceiveLimit else {
+        // No limit ever announced lies further ahead of what was consumed than a window.
+        let kept = stream.received - stream.consumed
+        let sessionKept = self.sessionReceived - self.sessionConsumed
+        guard kept <= UInt64(clamping: self.configuration.streamReceiveWindow),
+            sessionKept <= UInt64(clamping: self.configuration.sessionReceiveWindow)
+        else {
             self.close(code: Self.flowControlError, reason: "flow control limit exceeded")
             return
         }
@@ -67,6 +72,27 @@ extension WebTransportStreamManager {
             guard stream.manager != nil else { return }
         }
         self.deliver(bytes, to: stream)
+    }
+
+    /// Takes note of bytes that arrived on a stream that is gone: they count for the session's window.
+    public func discarded(_ count: Int) {
+        guard !self.isClosed, count > 0 else { return }
+        self.sessionReceived &+= UInt64(count)
+        self.didConsume(UInt64(count))
+    }
+
+    /// Tells the transport again how far the peer may send, after a time in which it could not pass that on.
+    public func repeatReceiveLimits() {
+        guard let backend = self.backend else { return }
+        for stream in self.slots.compactMap(\.receive) where stream.consumed > 0 && !stream.isFinReceived {
+            backend.raiseReceiveLimit(
+                of: stream.id,
+                to: stream.receiveLimit,
+                received: stream.received,
+                token: stream.token
+            )
+        }
+        if self.sessionConsumed > 0 { backend.raiseSessionReceiveLimit(to: self.sessionReceiveLimit) }
     }
 
     /// The code a session is closed with when its peer sends more than it may (RFC 9000 section 20.1).
@@ -217,7 +243,7 @@ extension WebTransportStreamManager {
         if !stream.isFinReceived, limit > stream.receiveLimit, limit - stream.receiveLimit >= max(window / 16, 1) {
             stream.receiveLimit = limit
             self.counters.windowUpdates += 1
-            self.backend?.raiseReceiveLimit(of: stream.id, to: limit, token: stream.token)
+            self.backend?.raiseReceiveLimit(of: stream.id, to: limit, received: stream.received, token: stream.token)
         }
         self.didConsume(count)
     }

@@ -41,10 +41,14 @@ public struct MoQSessionCounters: Hashable, Sendable {
     public var datagramsNotSent: UInt64 = 0
     /// Data streams of the peer that were stopped: not wanted, never claimed, or too many held back.
     public var streamsStopped: UInt64 = 0
-    /// Objects not sent because the subscriber does not forward them.
+    /// Datagrams, and objects of subgroups that had begun, not sent because the subscriber wants none forwarded.
     public var objectsNotForwarded: UInt64 = 0
-    /// Objects not sent because the subscriber's filter leaves them out.
+    /// Subgroups not begun because the subscriber wants none forwarded, or is not established or is over.
+    public var subgroupsNotForwarded: UInt64 = 0
+    /// Datagrams, and objects of subgroups that had begun, not sent because the subscriber's filter leaves them out.
     public var objectsFiltered: UInt64 = 0
+    /// Subgroups not begun because the subscriber's filter leaves out their whole group.
+    public var subgroupsFiltered: UInt64 = 0
     /// Subgroups not sent because no stream could be opened.
     public var subgroupsWithoutStream: UInt64 = 0
     /// Subscribers that were cut off because they read too slowly.

@@ -104,3 +104,35 @@ public struct WireWriter {
         self.bytes[index + 1] = UInt8(value & 0xFF)
     }
 }
+
+extension WireWriter {
+    /// Lets `body` append to `bytes`, and takes back what it appended when it throws.
+    static func append(
+        to bytes: inout [UInt8],
+        integers: IntegerCoding,
+        _ body: (inout WireWriter) throws(MoQWireError) -> Void
+    ) throws(MoQWireError) {
+        let count = bytes.count
+        var writer = WireWriter(appendingTo: Self.take(&bytes), integers: integers)
+        do throws(MoQWireError) {
+            try body(&writer)
+            bytes = writer.release()
+        } catch {
+            bytes = writer.release()
+            bytes.removeLast(bytes.count - count)
+            throw error
+        }
+    }
+
+    /// Takes an array out of its variable, so that its owner can append in place.
+    private static func take(_ bytes: inout [UInt8]) -> [UInt8] {
+        let taken = bytes
+        bytes = []
+        return taken
+    }
+
+    /// Gives the array away, so that its next owner can append in place.
+    private mutating func release() -> [UInt8] {
+        Self.take(&self.bytes)
+    }
+}

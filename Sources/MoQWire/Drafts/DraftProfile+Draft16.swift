@@ -19,6 +19,7 @@ extension DraftProfile {
         unknownStreamCount: 1 << 62 - 1,
         unknownParameter: .violation,
         misplacedParameter: .ignore,
+        repeatedSetupOption: .violation,
         hasRequestLimit: true,
         parameters: [
             ParameterDescriptor(

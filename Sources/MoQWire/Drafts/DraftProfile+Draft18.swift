@@ -20,6 +20,7 @@ extension DraftProfile {
         unknownStreamCount: 1 << 62 - 1,
         unknownParameter: .violation,
         misplacedParameter: .violation,
+        repeatedSetupOption: .ignore,
         hasRequestLimit: false,
         parameters: [
             ParameterDescriptor(

@@ -52,6 +52,8 @@ public struct DraftProfile: Sendable {
     public var unknownParameter: Reaction
     /// What to do with a parameter that belongs to other messages.
     public var misplacedParameter: Reaction
+    /// What to do when a setup option that the draft defines is there more than once. The first one counts.
+    public var repeatedSetupOption: Reaction
     /// Whether MAX_REQUEST_ID is a setup option.
     public var hasRequestLimit: Bool
     /// The message parameters.

@@ -8,7 +8,7 @@ public struct RequestOk: Hashable, Sendable {
     /// the receiver of the stream fills it in.
     public var requestID: RequestID?
     /// What kind of request is answered, when the stream says it (draft 18 and later) or the message type does (draft 14).
-    /// Needed to encode at draft 18 as far as parameters or properties are present.
+    /// Tells the encoder which parameters are allowed; nil allows what any answer may have.
     public var answers: RequestKind?
     /// After how many milliseconds the sender will end the subscription; nil or 0 when it does not say.
     public var expires: UInt64?

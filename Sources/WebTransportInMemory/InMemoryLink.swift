@@ -1,0 +1,37 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+public import PacketLoop
+public import WebTransport
+
+/// Two sessions, a client's and a server's, joined by a simulated link on one loop. (loop)
+///
+/// Packets take a latency, may be lost, and keep to windows and stream limits in both directions as on a real connection;
+/// with a `ManualLoopDriver` all of it happens in virtual time and is the same in every run. The sessions work as long as the
+/// link is kept.
+public final class InMemoryLink {
+    /// The client's session.
+    public let client: InMemoryWebTransport
+    /// The server's session.
+    public let server: InMemoryWebTransport
+
+    /// Joins two sessions on `loop`; both are ready at once.
+    public init(loop: PacketLoop, configuration: InMemoryLinkConfiguration = InMemoryLinkConfiguration()) {
+        self.client = InMemoryWebTransport(role: .client, loop: loop, configuration: configuration)
+        self.server = InMemoryWebTransport(role: .server, loop: loop, configuration: configuration)
+        self.client.endpoint.peer = self.server.endpoint
+        self.server.endpoint.peer = self.client.endpoint
+    }
+
+    /// Cuts the link: both sessions end for `cause`, the client's first.
+    public func sever(_ cause: WebTransportCloseInfo.TransportCause) {
+        let info = WebTransportCloseInfo(origin: .transport(cause))
+        self.client.endpoint.sever(info)
+        self.server.endpoint.sever(info)
+    }
+
+    /// Loses this share of the packets from now on, from 0 to 1.
+    public func setLoss(_ loss: Double) {
+        self.client.endpoint.loss = loss
+        self.server.endpoint.loss = loss
+    }
+}

@@ -1,0 +1,72 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import PacketLoop
+public import WebTransport
+
+/// One end of an `InMemoryLink`. (loop)
+public final class InMemoryWebTransport: WebTransportSession {
+    /// The application protocol that the link's configuration names.
+    public let negotiatedProtocol: String?
+    let endpoint: InMemoryEndpoint
+    private let manager: WebTransportStreamManager
+
+    init(role: WebTransportRole, loop: PacketLoop, configuration: InMemoryLinkConfiguration) {
+        self.negotiatedProtocol = configuration.negotiatedProtocol
+        self.endpoint = InMemoryEndpoint(role: role, loop: loop, configuration: configuration)
+        self.manager = WebTransportStreamManager(
+            role: role,
+            configuration: role == .client ? configuration.client : configuration.server,
+            backend: self.endpoint
+        )
+        self.endpoint.manager = self.manager
+        self.manager.session = self
+    }
+
+    /// Which side this is.
+    public var role: WebTransportRole { self.manager.role }
+
+    /// A name for this end.
+    public var localAddress: String { self.role == .client ? "in-memory client" : "in-memory server" }
+
+    /// A name for the other end.
+    public var peerAddress: String { self.role == .client ? "in-memory server" : "in-memory client" }
+
+    /// Who is told of streams, datagrams and the end.
+    public var handler: (any WebTransportHandler)? {
+        get { self.manager.handler }
+        set { self.manager.handler = newValue }
+    }
+
+    /// The size of the largest datagram, as the link's configuration says.
+    public var maximumDatagramSize: Int { self.endpoint.maximumDatagramSize }
+
+    /// Opens a stream that only this side sends on.
+    public func openUnidirectionalStream(priority: StreamPriority) throws(WebTransportError) -> SendStream {
+        try self.manager.openUnidirectionalStream(priority: priority)
+    }
+
+    /// Opens a stream that both sides send on.
+    public func openBidirectionalStream(priority: StreamPriority) throws(WebTransportError) -> BidirectionalStream {
+        try self.manager.openBidirectionalStream(priority: priority)
+    }
+
+    /// Queues a datagram.
+    public func sendDatagram(_ bytes: Bytes) throws(WebTransportError) {
+        try self.manager.sendDatagram(bytes)
+    }
+
+    /// Ends the session, telling the peer.
+    public func close(code: UInt64, reason: String) {
+        self.manager.close(code: code, reason: reason)
+    }
+
+    /// How many bytes all send streams together have queued.
+    public var queuedByteCount: Int { self.manager.queuedByteCount }
+
+    /// What the session did so far, with what the link did to its packets.
+    public var statistics: WebTransportStatistics {
+        var statistics = self.manager.statistics
+        statistics.path = self.endpoint.pathStatistics
+        return statistics
+    }
+}
