@@ -13,6 +13,9 @@ final class FilePump {
     /// How many blocks may be read ahead of what was cut. Together less than a subscriber's queue may hold.
     private static let readAhead = 3
 
+    /// How long to wait before looking again whether streams have completed.
+    private static let groupRetryDelay = Duration.milliseconds(2)
+
     /// How many bytes were handed to the track.
     private(set) var sentByteCount: UInt64 = 0
     /// How many objects were handed to the track.
@@ -27,6 +30,7 @@ final class FilePump {
     private var cutter: ObjectCutter
     private var pacer: Pacer?
     private var paceTimer: LoopTimer?
+    private var groupTimer: LoopTimer?
     private var blocks: Deque<Bytes> = []
     private var requestedCount = 0
     private var inputHasEnded = false
@@ -72,6 +76,7 @@ final class FilePump {
     func stop() {
         self.isOver = true
         self.paceTimer?.cancel()
+        self.groupTimer?.cancel()
         self.reader.stop()
         self.track.demandChanged = {}
     }
@@ -109,7 +114,7 @@ final class FilePump {
                 self.cutter.append(block)
                 self.requestBlocks()
             }
-            guard self.hasPermission() else { return }
+            guard self.hasRoomForGroup(), self.hasPermission() else { return }
             if let piece = self.cutter.next() {
                 self.send(piece)
             } else if self.cutter.needsInput, self.blocks.isEmpty {
@@ -128,6 +133,23 @@ final class FilePump {
                 self.returnPermission()
             }
         }
+    }
+
+    /// Whether the next object can begin a group, if it has to. When it cannot, a timer pumps again.
+    private func hasRoomForGroup() -> Bool {
+        guard self.object == 0, !self.plan.usesDatagrams else { return true }
+        guard !self.track.hasLostGroups else {
+            self.stop()
+            self.failed(CommandFailure("the peer allows too few streams for groups this small, see --group-size"))
+            return false
+        }
+        guard !self.track.mayBeginGroup else { return true }
+        if self.groupTimer?.isScheduled != true {
+            self.groupTimer = self.loop.schedule(after: Self.groupRetryDelay) { [weak self] in
+                self?.pump()
+            }
+        }
+        return false
     }
 
     /// Whether the pace allows an object now. When it does not, a timer pumps again.

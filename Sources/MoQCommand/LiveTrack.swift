@@ -19,6 +19,9 @@ final class LiveTrack {
         }
     }
 
+    /// How many streams of one session may be under way before the next group waits.
+    private static let maximumStreams = 128
+
     /// Called when a subscriber came, left, drained its queue, or turned the flow of objects on or off.
     var demandChanged: () -> Void = {}
     /// Called once, after ``end()``, when no subscriber is left: how many got everything, and how many did not.
@@ -44,6 +47,17 @@ final class LiveTrack {
     /// Whether somebody's queue is full. The slowest subscriber sets the pace, until its session gives it up.
     var isCongested: Bool {
         self.outlets.contains { $0.publisher.isAboveHighWatermark }
+    }
+
+    /// Whether nobody has so many streams under way that another group had better wait: a peer allows only so many, and
+    /// a group that finds no stream is lost.
+    var mayBeginGroup: Bool {
+        self.outlets.allSatisfy { $0.publisher.session.counters.liveStreamsOut < Self.maximumStreams }
+    }
+
+    /// Whether a group was lost because a peer allowed no further stream.
+    var hasLostGroups: Bool {
+        self.outlets.contains { $0.publisher.session.counters.subgroupsWithoutStream > 0 }
     }
 
     /// How many bytes wait in the fullest queue.
