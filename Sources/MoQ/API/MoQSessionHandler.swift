@@ -1,7 +1,5 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
-public import MoQWire
-
 /// Decides what a session does with what its peer asks for.
 ///
 /// Called on the loop, synchronously. Every method may call back into the session, also to close it.

@@ -3,7 +3,7 @@
 internal import MoQProtocol
 public import MoQWire
 internal import PacketLoop
-public import WebTransport
+internal import WebTransport
 
 /// A subscription in which this side is the subscriber, begun with SUBSCRIBE or by accepting a PUBLISH. Loop only.
 ///

@@ -35,8 +35,6 @@ public final class TrackPublisher {
 
     /// Called when the peer takes a SUBSCRIBE back before it was answered.
     var onCancelled: (() -> Void)?
-    /// Headers are written here before they are copied to the stream.
-    var scratch: [UInt8] = []
     /// What the subscriber's filter lets through.
     private(set) var filter: ObjectFilter
 

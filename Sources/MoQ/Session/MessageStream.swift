@@ -40,7 +40,7 @@ final class MessageStream: ReceiveStreamReader, SendStreamDelegate {
     private var hasReceivedGoaway = false
     private var isDeaf = false
     /// Bytes of a stream that is complete but must wait for the setup.
-    private var heldBytes: [UInt8]?
+    private var heldBytes: Bytes?
 
     /// Takes over a stream. Call ``activate()`` once it is in place.
     init(session: MoQSession, output: SendStream?, input: ReceiveStream?, purpose: Purpose, isOpenedByUs: Bool) {
@@ -74,7 +74,7 @@ final class MessageStream: ReceiveStreamReader, SendStreamDelegate {
 
     /// Sends the bytes of a message.
     func write(_ bytes: [UInt8]) throws(WebTransportError) {
-        try self.output?.write(copying: bytes.span.bytes)
+        try self.output?.write { $0.append(contentsOf: bytes) }
     }
 
     /// Ends the sending direction.
@@ -117,7 +117,7 @@ final class MessageStream: ReceiveStreamReader, SendStreamDelegate {
             return
         }
         self.heldBytes = nil
-        _ = self.read(bytes.span.bytes, isFinished: true)
+        _ = self.read(bytes.span, isFinished: true)
     }
 
     func receiveStream(_ stream: ReceiveStream, didReceive bytes: RawSpan, isFinished: Bool) -> Int {
@@ -203,10 +203,7 @@ final class MessageStream: ReceiveStreamReader, SendStreamDelegate {
             return consumed
         }
         // What is left of a finished stream would be dropped, so it waits here instead.
-        var copy: [UInt8] = []
-        copy.reserveCapacity(rest.byteCount)
-        Bytes(copying: rest).append(to: &copy)
-        self.heldBytes = copy
+        self.heldBytes = Bytes(copying: rest)
         return consumed + rest.byteCount
     }
 

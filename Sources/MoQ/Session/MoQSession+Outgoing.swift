@@ -3,6 +3,7 @@
 internal import DequeModule
 internal import MoQProtocol
 public import MoQWire
+internal import PacketLoop
 internal import WebTransport
 
 // What this side asks for.

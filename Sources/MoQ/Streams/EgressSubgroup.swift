@@ -1,5 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+import MoQProtocol
 import MoQWire
 import WebTransport
 
@@ -71,16 +72,12 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
         }
         self.isSkipping = false
         self.missing = object.payloadLength
-        let object = object
-        self.publisher.scratch.removeAll(keepingCapacity: true)
-        do throws(MoQWireError) {
-            try self.encoder.encode(object, into: &self.publisher.scratch)
-        } catch {
-            self.reset(.internalError)
-            return
+        let isWritten = self.write { (encoder, bytes) throws(MoQWireError) in
+            try encoder.encode(object, into: &bytes)
         }
-        self.writeScratch()
-        self.publisher.countObject()
+        if isWritten {
+            self.publisher.countObject()
+        }
     }
 
     func receive(payload: Bytes) {
@@ -174,16 +171,10 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
             containsEndOfGroup: description.containsEndOfGroup,
             isFirstObject: description.isFirstObject && !self.hasSkipped
         )
-        self.publisher.scratch.removeAll(keepingCapacity: true)
-        do throws(MoQWireError) {
-            try self.encoder.encode(header, into: &self.publisher.scratch)
-        } catch {
-            self.reset(.internalError)
-            return false
-        }
-        self.writeScratch()
         stream.delegate = self
-        return self.state == .open
+        return self.write { (encoder, bytes) throws(MoQWireError) in
+            try encoder.encode(header, into: &bytes)
+        }
     }
 
     private func skip(_ object: ObjectHeader) {
@@ -191,17 +182,35 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
         self.isSkipping = true
     }
 
-    private func writeScratch() {
+    /// Queues a header. Returns false when the subgroup is over because of it.
+    private func write(
+        _ encode: (inout SubgroupStreamEncoder, inout [UInt8]) throws(MoQWireError) -> Void
+    ) -> Bool {
         guard let stream = self.stream else {
-            return
+            return false
         }
+        var isEncoded = false
+        var count = 0
         do throws(WebTransportError) {
-            try stream.write(copying: self.publisher.scratch.span.bytes)
+            try stream.write { bytes in
+                do throws(MoQWireError) {
+                    try encode(&self.encoder, &bytes)
+                    isEncoded = true
+                } catch {
+                    isEncoded = false
+                }
+                count = bytes.count
+            }
         } catch {
             self.writeFailed(error)
-            return
+            return false
         }
-        self.publisher.countQueued(self.publisher.scratch.count)
+        guard isEncoded else {
+            self.reset(.internalError)
+            return false
+        }
+        self.publisher.countQueued(count)
+        return self.state == .open
     }
 
     private func writeFailed(_ error: WebTransportError) {

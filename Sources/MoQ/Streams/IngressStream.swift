@@ -38,7 +38,7 @@ final class IngressStream: ReceiveStreamReader {
     private var consumer: (any SubgroupConsumer)?
     private var holdTimer: LoopTimer?
     /// What is left of a complete stream while it is held back.
-    private var heldBytes: [UInt8]?
+    private var heldBytes: Bytes?
 
     init(session: MoQSession, stream: ReceiveStream) {
         self.session = session
@@ -95,7 +95,7 @@ final class IngressStream: ReceiveStreamReader {
             return
         }
         self.heldBytes = nil
-        _ = self.read(bytes.span.bytes, isFinished: true)
+        _ = self.read(bytes.span, isFinished: true)
     }
 
     /// The session is over while the stream was held back.
@@ -254,7 +254,7 @@ final class IngressStream: ReceiveStreamReader {
         guard isFinished else {
             return consumed
         }
-        self.heldBytes = Bytes(copying: rest).array
+        self.heldBytes = Bytes(copying: rest)
         return consumed + rest.byteCount
     }
 
