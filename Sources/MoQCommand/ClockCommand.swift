@@ -28,7 +28,9 @@ struct ClockCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Seconds between ticks, at least 0.001.", valueName: "seconds"))
     var interval = SecondsArgument(seconds: 1)
 
-    @Option(help: ArgumentHelp("End the track after so many seconds (default: when interrupted).", valueName: "seconds"))
+    @Option(
+        help: ArgumentHelp("End the track after so many seconds (default: when interrupted).", valueName: "seconds")
+    )
     var duration: SecondsArgument?
 
     @OptionGroup(title: "Connection")

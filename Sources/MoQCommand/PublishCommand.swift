@@ -28,7 +28,10 @@ struct PublishCommand: AsyncParsableCommand {
     @OptionGroup(title: "Track")
     var track: TrackOptions
 
-    @Option(name: [.long, .customShort("i")], help: ArgumentHelp("The file to publish; - is standard input.", valueName: "file"))
+    @Option(
+        name: [.long, .customShort("i")],
+        help: ArgumentHelp("The file to publish; - is standard input.", valueName: "file")
+    )
     var input: String
 
     @Option(help: ArgumentHelp("Bytes per object (default: 65536; 1024 with --datagrams).", valueName: "bytes"))

@@ -30,7 +30,10 @@ struct SubscribeCommand: AsyncParsableCommand {
     @OptionGroup(title: "Track")
     var track: TrackOptions
 
-    @Option(name: [.long, .customShort("o")], help: ArgumentHelp("Where to write; - is standard output.", valueName: "file"))
+    @Option(
+        name: [.long, .customShort("o")],
+        help: ArgumentHelp("Where to write; - is standard output.", valueName: "file")
+    )
     var output = "-"
 
     @Option(

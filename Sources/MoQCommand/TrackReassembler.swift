@@ -237,6 +237,8 @@ final class TrackReassembler {
         let group = ReassembledGroup(id: id, nextObject: isFirst ? nil : 0)
         self.groups[id] = group
         self.groupCount &+= 1
+        // The group before it may be over and only wait for this one.
+        self.advance()
         if self.current == nil, id <= self.firstExpected?.group ?? 0 {
             self.current = group
         }
@@ -300,7 +302,7 @@ final class TrackReassembler {
 
     private func enterSmallestGroup() {
         let past = self.current?.id
-        let candidates = self.groups.keys.filter { past.map { past in $0 > past } ?? true }
+        let candidates = self.groups.keys.filter { id in past.map { id > $0 } ?? true }
         guard let id = candidates.min(), let group = self.groups[id] else { return }
         if let past, id - past > 1 {
             self.losses.missingGroups &+= id - past - 1

@@ -21,7 +21,10 @@ struct ArgumentTests {
         #expect(address.description == text)
     }
 
-    @Test("What is no address", arguments: ["", "host", "host:", ":1", "host:65536", "host:-1", "::1:443", "h:1x", "h:+1"])
+    @Test(
+        "What is no address",
+        arguments: ["", "host", "host:", ":1", "host:65536", "host:-1", "::1:443", "h:1x", "h:+1"]
+    )
     func badAddresses(text: String) {
         #expect(throws: (any Error).self) { try ListenAddress(parsing: text) }
     }

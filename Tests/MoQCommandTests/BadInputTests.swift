@@ -52,7 +52,12 @@ struct BadInputTests {
         Case("pub moqt://127.0.0.1:4433 --listen 127.0.0.1:0 \(track) --input x", 64, "--listen"),
         Case("pub moqt://127.0.0.1:4433 \(track)", 64, "--input"),
         Case("pub moqt://127.0.0.1:4433 \(track) --input x --object-size 0", 64, "--object-size"),
-        Case("pub moqt://127.0.0.1:4433 \(track) --input x --datagrams --object-size 5000", 64, "--object-size", "datagram"),
+        Case(
+            "pub moqt://127.0.0.1:4433 \(track) --input x --datagrams --object-size 5000",
+            64,
+            "--object-size",
+            "datagram"
+        ),
         Case("pub moqt://127.0.0.1:4433 \(track) --input x --rate 0", 64, "--rate"),
         Case("pub moqt://127.0.0.1:4433 \(track) --input x --group-size 0", 64, "--group-size"),
         Case("clock moqt://127.0.0.1:4433 \(track) --interval 0", 64, "--interval"),
@@ -98,7 +103,7 @@ struct BadInputTests {
 
     @Test("A key that does not belong to the certificate is refused, and so is a file that holds none")
     func credentials() async throws {
-        try await TemporaryDirectory.with { directory in
+        try await TemporaryDirectory.use { directory in
             let first = try TestCredentials(in: directory, name: "one")
             let second = try TestCredentials(in: directory, name: "two")
             let garbage = directory + "/garbage.pem"
@@ -130,7 +135,7 @@ struct BadInputTests {
 
     @Test("A certificate that is not trusted is refused, with each way to trust")
     func untrusted() async throws {
-        try await TemporaryDirectory.with { directory in
+        try await TemporaryDirectory.use { directory in
             let other = try TestCredentials(in: directory, name: "other")
             let relay = try await RunningRelay()
             let zeros = String(repeating: "0", count: 64)
@@ -143,7 +148,7 @@ struct BadInputTests {
 
     @Test("A track that does not exist is named, and no output file is left")
     func noTrack() async throws {
-        try await TemporaryDirectory.with { directory in
+        try await TemporaryDirectory.use { directory in
             let relay = try await RunningRelay()
             let output = "--output \(directory)/file"
             try await self.check(Case("sub \(relay.url) --insecure -n no/such -t thing \(output)", 1, "no/such/thing"))

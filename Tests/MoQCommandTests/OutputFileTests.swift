@@ -43,7 +43,7 @@ struct OutputFileTests {
 
     @Test("The writer writes everything in order and reports that it drained")
     func writer() async throws {
-        try await TemporaryDirectory.with { directory in
+        try await TemporaryDirectory.use { directory in
             let path = directory + "/result"
             let drained = Outcome<Void>()
             let writer = try OutputWriter(path: path, didDrain: { drained.succeed(()) }, didFail: { drained.fail($0) })

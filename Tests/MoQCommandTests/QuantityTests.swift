@@ -6,7 +6,10 @@ import Testing
 
 @Suite("Figures for people")
 struct QuantityTests {
-    @Test("Bytes", arguments: zip([0, 1_023, 1_024, 1_536, 209_715_200], ["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "200.0 MiB"]))
+    @Test(
+        "Bytes",
+        arguments: zip([0, 1_023, 1_024, 1_536, 209_715_200], ["0 B", "1023 B", "1.0 KiB", "1.5 KiB", "200.0 MiB"])
+    )
     func bytes(count: UInt64, text: String) {
         #expect(Quantity.bytes(count) == text)
     }

@@ -12,7 +12,7 @@ enum TemporaryDirectory {
     }
 
     /// Runs `body` with the path of an empty directory.
-    static func with<Result>(_ body: (String) async throws -> Result) async throws -> Result {
+    static func use<Result>(_ body: (String) async throws -> Result) async throws -> Result {
         let path = try self.make()
         defer { try? FileManager.default.removeItem(atPath: path) }
         return try await body(path)

@@ -22,7 +22,7 @@ struct TransferTests {
 
     /// Publishes `data` through a relay and returns what a subscriber wrote.
     private func transfer(_ data: Data, draft: Int, publisher options: [String] = []) async throws -> Data? {
-        try await TemporaryDirectory.with { directory in
+        try await TemporaryDirectory.use { directory in
             let (source, copy) = (directory + "/source", directory + "/copy")
             try data.write(to: URL(fileURLWithPath: source))
             let relay = try await RunningRelay("--drafts", "\(draft)")
@@ -72,7 +72,7 @@ struct TransferTests {
 
     @Test("A publisher that listens serves subscribers without a relay", arguments: [18, 16])
     func direct(draft: Int) async throws {
-        try await TemporaryDirectory.with { directory in
+        try await TemporaryDirectory.use { directory in
             let (source, copy) = (directory + "/source", directory + "/copy")
             let data = Self.randomData(count: 5_000_000, seed: 3)
             try data.write(to: URL(fileURLWithPath: source))
@@ -130,7 +130,7 @@ struct TransferTests {
 
     @Test("When the publisher is killed the subscriber fails, and leaves nothing")
     func publisherKilled() async throws {
-        try await TemporaryDirectory.with { directory in
+        try await TemporaryDirectory.use { directory in
             let relay = try await RunningRelay()
             let common = [relay.url, "--fingerprint", relay.fingerprint] + Self.track
             let publisher = try ChildProcess(["pub"] + common + ["--input", "/dev/zero", "--rate", "50"])
