@@ -128,9 +128,25 @@ final class LiveTrack {
     func end() {
         guard !self.hasEnded else { return }
         self.endGroup()
+        self.end(.trackEnded, reason: "")
+    }
+
+    /// Ends the track before its time: the subscribers learn that it is not complete.
+    func abort(reason: String) {
+        guard !self.hasEnded else { return }
+        self.openGroup = nil
+        for outlet in self.outlets {
+            let subgroup = outlet.subgroup
+            outlet.subgroup = nil
+            subgroup?.reset(.cancelled)
+        }
+        self.end(.internalError, reason: reason)
+    }
+
+    private func end(_ status: PublishDoneStatus, reason: String) {
         self.hasEnded = true
         for outlet in self.outlets {
-            outlet.publisher.end(.trackEnded, reason: "")
+            outlet.publisher.end(status, reason: reason)
         }
         self.reportIfDelivered()
     }
