@@ -16,6 +16,7 @@ public struct Location: Hashable, Comparable, Sendable {
     }
 
     /// Orders by group, then by object.
+    @inlinable
     public static func < (lhs: Location, rhs: Location) -> Bool {
         (lhs.group, lhs.object) < (rhs.group, rhs.object)
     }

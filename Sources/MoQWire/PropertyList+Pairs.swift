@@ -25,31 +25,40 @@ extension PropertyList {
 
     /// The integer of the first property of this (even) type, in the list or inside of IMMUTABLE; nil when there is none.
     public func integer(_ type: UInt64) -> UInt64? {
-        for pair in (try? self.pairs()) ?? [] where pair.type == type {
-            if case .integer(let value) = pair.value {
-                return value
-            }
+        guard type & 1 == 0 else {
+            return nil
         }
-        return type == PropertyType.immutable ? nil : self.immutable?.integer(type)
+        return self.first(type)?.integer ?? self.immutable?.first(type)?.integer
     }
 
     /// The bytes of the first property of this (odd) type, in the list or inside of IMMUTABLE; nil when there is none.
     public func bytes(_ type: UInt64) -> [UInt8]? {
-        for pair in (try? self.pairs()) ?? [] where pair.type == type {
-            if case .bytes(let value) = pair.value {
-                return value
-            }
+        guard type & 1 == 1 else {
+            return nil
         }
-        return type == PropertyType.immutable ? nil : self.immutable?.bytes(type)
+        return self.first(type)?.bytes ?? (type == PropertyType.immutable ? nil : self.immutable?.first(type)?.bytes)
     }
 
     /// The list inside of IMMUTABLE, or nil when there is none. Its bytes have not been checked, and a list inside of it
     /// is not looked for: both make the track malformed, see ``immutableIsMalformed``.
     public var immutable: PropertyList? {
-        for pair in (try? self.pairs()) ?? [] where pair.type == PropertyType.immutable {
-            if case .bytes(let value) = pair.value {
-                return PropertyList(bytes: value, coding: self.coding)
+        self.first(PropertyType.immutable)?.bytes.map { PropertyList(bytes: $0, coding: self.coding) }
+    }
+
+    /// Looks for the first property of a type in the list itself. Only a value of bytes is copied.
+    private func first(_ type: UInt64) -> (integer: UInt64?, bytes: [UInt8]?)? {
+        guard !self.isEmpty else {
+            return nil
+        }
+        var walker = KeyValueReader(WireReader(self.span, integers: self.coding.integers), keys: self.coding.keys)
+        while !walker.isAtEnd {
+            guard let head = try? walker.nextHead() else {
+                return nil
             }
+            if head.type == type {
+                return head.isBytes ? (nil, walker.reader.nextBytes(head.length)) : (head.integer, nil)
+            }
+            _ = walker.reader.skip(head.length)
         }
         return nil
     }

@@ -9,30 +9,39 @@
 public struct WireReader: ~Escapable {
     @usableFromInline let span: RawSpan
     @usableFromInline let integers: IntegerCoding
-    /// How many bytes have been read.
-    public private(set) var offset: Int
+    @usableFromInline var position: Int
 
     /// Starts at the first byte of the span.
+    @inlinable
     @_lifetime(copy span)
     public init(_ span: RawSpan, integers: IntegerCoding) {
         self.span = span
         self.integers = integers
-        self.offset = 0
+        self.position = 0
+    }
+
+    /// How many bytes have been read.
+    @inlinable
+    public var offset: Int {
+        self.position
     }
 
     /// How many bytes are left.
+    @inlinable
     public var remaining: Int {
-        self.span.byteCount &- self.offset
+        self.span.byteCount &- self.position
     }
 
     /// Whether everything has been read.
+    @inlinable
     public var isAtEnd: Bool {
-        self.offset == self.span.byteCount
+        self.position == self.span.byteCount
     }
 
     /// The byte at this distance from the start; 0 beyond the end, which callers rule out before.
+    @inlinable
     @inline(__always)
-    private func byte(at index: Int) -> UInt8 {
+    func byte(at index: Int) -> UInt8 {
         guard index >= 0, index < self.span.byteCount else {
             return 0
         }
@@ -40,31 +49,34 @@ public struct WireReader: ~Escapable {
     }
 
     /// Reads one byte, if there is one.
+    @inlinable
     public mutating func nextByte() -> UInt8? {
         guard self.remaining >= 1 else {
             return nil
         }
-        let value = self.byte(at: self.offset)
-        self.offset &+= 1
+        let value = self.byte(at: self.position)
+        self.position &+= 1
         return value
     }
 
     /// Reads two bytes in network order, if they are there.
+    @inlinable
     public mutating func nextUInt16() -> UInt16? {
         guard self.remaining >= 2 else {
             return nil
         }
-        let value = UInt16(self.byte(at: self.offset)) << 8 | UInt16(self.byte(at: self.offset &+ 1))
-        self.offset &+= 2
+        let value = UInt16(self.byte(at: self.position)) << 8 | UInt16(self.byte(at: self.position &+ 1))
+        self.position &+= 2
         return value
     }
 
     /// Reads one integer in the draft's coding, if all its bytes are there. Any length is accepted for any value.
+    @inlinable
     public mutating func nextInteger() -> UInt64? {
         guard self.remaining >= 1 else {
             return nil
         }
-        let first = self.byte(at: self.offset)
+        let first = self.byte(at: self.position)
         let length: Int
         var value: UInt64
         switch self.integers {
@@ -80,13 +92,13 @@ public struct WireReader: ~Escapable {
         guard length <= self.remaining else {
             return nil
         }
-        var index = self.offset &+ 1
-        let end = self.offset &+ length
+        var index = self.position &+ 1
+        let end = self.position &+ length
         while index < end {
             value = value << 8 | UInt64(self.byte(at: index))
             index &+= 1
         }
-        self.offset = end
+        self.position = end
         return value
     }
 
@@ -95,17 +107,18 @@ public struct WireReader: ~Escapable {
         guard count >= 0, count <= self.remaining else {
             return nil
         }
-        let part = self.span.extracting(self.offset..<(self.offset &+ count))
-        self.offset &+= count
+        let part = self.span.extracting(self.position..<(self.position &+ count))
+        self.position &+= count
         return unsafe part.withUnsafeBytes { unsafe Array($0) }
     }
 
     /// Passes over so many bytes, if they are there.
+    @inlinable
     public mutating func skip(_ count: Int) -> Bool {
         guard count >= 0, count <= self.remaining else {
             return false
         }
-        self.offset &+= count
+        self.position &+= count
         return true
     }
 }
@@ -166,8 +179,8 @@ extension WireReader {
         guard count >= 0, count <= self.remaining else {
             throw Self.truncated
         }
-        let part = self.span.extracting(self.offset..<(self.offset &+ count))
-        self.offset &+= count
+        let part = self.span.extracting(self.position..<(self.position &+ count))
+        self.position &+= count
         return WireReader(part, integers: self.integers)
     }
 

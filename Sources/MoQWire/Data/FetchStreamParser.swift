@@ -38,7 +38,7 @@ public struct FetchStreamParser: Sendable {
     /// Starts before the first byte of a stream.
     public init(profile: DraftProfile, propertiesLimit: Int = SubgroupStreamParser.defaultPropertiesLimit) {
         self.rules = profile.data
-        self.propertiesLimit = propertiesLimit
+        self.propertiesLimit = max(0, propertiesLimit)
     }
 
     /// Reads the next event from the start of `bytes`.

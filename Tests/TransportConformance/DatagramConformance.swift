@@ -1,0 +1,86 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import Testing
+import WebTransport
+
+@Suite("Transports carry datagrams", .timeLimit(.minutes(1)))
+struct DatagramConformance {
+    @Test("datagrams arrive whole, in both directions", arguments: TransportKind.allCases)
+    func whole(kind: TransportKind) async throws {
+        try await kind.withPair { pair in
+            for side in [WebTransportRole.client, .server] {
+                try await pair.on(side) { peer in
+                    #expect(peer.session.maximumDatagramSize >= 1_000)
+                    for size in [1, 100, 1_000] {
+                        try peer.session.sendDatagram(Bytes(pattern(size, seed: UInt64(size))))
+                    }
+                }
+            }
+            let all = [1, 100, 1_000].map { pattern($0, seed: UInt64($0)) }
+            for side in [WebTransportRole.client, .server] {
+                if kind.losesDatagrams {
+                    try await pair.until(side, "some datagram") { !$0.datagrams.isEmpty }
+                    try await pair.on(side) { peer in
+                        for datagram in peer.datagrams { #expect(all.contains(datagram)) }
+                    }
+                } else {
+                    try await pair.until(side, "all datagrams") { $0.datagrams.count == 3 }
+                    try await pair.on(side) { #expect($0.datagrams == all) }
+                }
+            }
+        }
+    }
+
+    @Test("a datagram that is too large is refused with the limit", arguments: TransportKind.allCases)
+    func oversize(kind: TransportKind) async throws {
+        try await kind.withPair { pair in
+            try await pair.client { peer in
+                let limit = peer.session.maximumDatagramSize
+                do throws(WebTransportError) {
+                    try peer.session.sendDatagram(Bytes(pattern(limit + 1)))
+                    Issue.record("an oversize datagram was taken")
+                } catch {
+                    #expect(error.code == .datagramTooLarge)
+                    #expect(error.limit == limit)
+                }
+                for _ in 0..<5 { try peer.session.sendDatagram(Bytes(utf8: "small")) }
+            }
+            try await pair.until(.server, "a small one") { $0.datagrams.contains(Array("small".utf8)) }
+        }
+    }
+
+    @Test("a burst drains without further calls", arguments: TransportKind.allCases)
+    func burst(kind: TransportKind) async throws {
+        try await kind.withPair { pair in
+            try await pair.client { peer in
+                for number in 0..<200 { try peer.session.sendDatagram(Bytes([UInt8(number)] + pattern(300))) }
+            }
+            try await pair.until(.client, "an empty queue") { $0.session.statistics.datagramsQueued == 0 }
+            try await pair.client { #expect($0.session.statistics.datagramsSent == 200) }
+            if kind.losesDatagrams {
+                try await pair.until(.server, "most") { $0.datagrams.count > 100 }
+            } else {
+                try await pair.until(.server, "all") { $0.datagrams.count == 200 }
+            }
+        }
+    }
+
+    @Test("a flood is bounded: the oldest go, and are counted", arguments: TransportKind.allCases)
+    func flood(kind: TransportKind) async throws {
+        var configuration = PairConfiguration()
+        configuration.client.datagramQueueCount = 10
+        try await kind.withPair(configuration) { pair in
+            try await pair.client { peer in
+                for number in 0..<1_000 {
+                    try peer.session.sendDatagram(Bytes([UInt8(number >> 8), UInt8(number & 255)]))
+                    #expect(peer.session.statistics.datagramsQueued <= 10)
+                }
+                #expect(peer.session.statistics.datagramsDroppedFull == 990)
+            }
+            try await pair.until(.client, "an empty queue") { $0.session.statistics.datagramsQueued == 0 }
+            guard !kind.losesDatagrams else { return }
+            try await pair.until(.server, "the newest") { $0.datagrams.count == 10 }
+            try await pair.server { #expect($0.datagrams.first == [990 >> 8, 990 & 255]) }
+        }
+    }
+}
