@@ -1,0 +1,141 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import MoQ
+import MoQWire
+
+/// Namespaces: who announces them and who follows them.
+extension MoQRelay {
+    func announce(_ request: IncomingPublishNamespace, from peer: RelayPeer) {
+        let namespace = request.request.namespace
+        guard !Self.isForbidden(namespace) else {
+            request.reject(.doesNotExist, reason: "the namespace is reserved")
+            return
+        }
+        var announcements = self.announcements[namespace] ?? []
+        guard peer.announcements.count < self.configuration.maximumNamespacesPerSession,
+            announcements.count < self.configuration.maximumPublishersPerNamespace,
+            !announcements.isEmpty || !self.announcements.isFull
+        else {
+            self.ledger.counters.requestsOverLimit &+= 1
+            request.reject(.excessiveLoad, reason: "too many namespaces")
+            return
+        }
+        let announcement = Announcement(owner: peer, request: request)
+        let isNew = announcements.isEmpty
+        announcements.append(announcement)
+        self.announcements.insert(announcements, at: namespace)
+        peer.announcements.append(announcement)
+        self.ledger.counters.namespaces &+= 1
+        self.ledger.counters.live.namespaces += 1
+        request.onWithdrawn = { [weak self, weak announcement] in
+            guard let self, let announcement else {
+                return
+            }
+            self.withdraw(announcement)
+        }
+        request.accept()
+        guard isNew else {
+            return
+        }
+        for (_, feeds) in self.namespaceFeeds.prefixes(of: namespace) {
+            for feed in feeds where feed.wantsNamespaces {
+                feed.request.publish(namespace)
+            }
+        }
+    }
+
+    func subscribeNamespace(_ request: IncomingSubscribeNamespace, from peer: RelayPeer) {
+        let prefix = request.request.prefix
+        guard !Self.isForbidden(prefix) else {
+            request.reject(.doesNotExist, reason: "the namespace is reserved")
+            return
+        }
+        guard !peer.overlaps(prefix) else {
+            request.reject(.prefixOverlap, reason: "the prefix overlaps with another one of the session")
+            return
+        }
+        guard peer.namespaceFeeds.count < self.configuration.maximumNamespaceSubscriptionsPerSession else {
+            self.ledger.counters.requestsOverLimit &+= 1
+            request.reject(.excessiveLoad, reason: "too many namespace subscriptions")
+            return
+        }
+        let feed = NamespaceFeed(owner: peer, request: request)
+        self.namespaceFeeds.insert((self.namespaceFeeds[prefix] ?? []) + [feed], at: prefix)
+        peer.namespaceFeeds.append(feed)
+        self.ledger.counters.namespaceSubscriptions &+= 1
+        self.ledger.counters.live.namespaceSubscriptions += 1
+        request.onCancelled = { [weak self, weak feed] in
+            guard let self, let feed else {
+                return
+            }
+            self.cancel(feed)
+        }
+        request.accept()
+        if feed.wantsNamespaces {
+            for (namespace, _) in self.announcements.all(under: prefix) {
+                request.publish(namespace)
+            }
+        }
+        if feed.wantsTracks {
+            for (_, tracks) in self.publishedTracks.all(under: prefix) {
+                for track in tracks.values {
+                    self.offer(track, to: feed)
+                }
+            }
+        }
+    }
+
+    private func withdraw(_ announcement: Announcement) {
+        guard let index = announcement.owner.announcements.firstIndex(where: { $0 === announcement }) else {
+            return
+        }
+        announcement.owner.announcements.remove(at: index)
+        self.removeFromTree(announcement)
+    }
+
+    private func cancel(_ feed: NamespaceFeed) {
+        guard let index = feed.owner.namespaceFeeds.firstIndex(where: { $0 === feed }) else {
+            return
+        }
+        feed.owner.namespaceFeeds.remove(at: index)
+        self.removeFromTree(feed)
+    }
+
+    /// Takes an announcement out of the tree. When it was the last one of its namespace, who follows it is told.
+    func removeFromTree(_ announcement: Announcement) {
+        announcement.request.onWithdrawn = nil
+        let namespace = announcement.namespace
+        guard var announcements = self.announcements[namespace],
+            let index = announcements.firstIndex(where: { $0 === announcement })
+        else {
+            return
+        }
+        announcements.remove(at: index)
+        self.ledger.counters.live.namespaces -= 1
+        guard announcements.isEmpty else {
+            self.announcements.insert(announcements, at: namespace)
+            return
+        }
+        self.announcements.remove(namespace)
+        for (_, feeds) in self.namespaceFeeds.prefixes(of: namespace) {
+            for feed in feeds where feed.wantsNamespaces && !feed.owner.isClosed {
+                feed.request.withdraw(namespace)
+            }
+        }
+    }
+
+    /// Takes a namespace subscription out of the tree.
+    func removeFromTree(_ feed: NamespaceFeed) {
+        feed.request.onCancelled = nil
+        guard var feeds = self.namespaceFeeds[feed.prefix], let index = feeds.firstIndex(where: { $0 === feed }) else {
+            return
+        }
+        feeds.remove(at: index)
+        self.ledger.counters.live.namespaceSubscriptions -= 1
+        if feeds.isEmpty {
+            self.namespaceFeeds.remove(feed.prefix)
+        } else {
+            self.namespaceFeeds.insert(feeds, at: feed.prefix)
+        }
+    }
+}

@@ -1,0 +1,161 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import MoQ
+import MoQWire
+
+/// Tracks: who wants them and who offers them.
+extension MoQRelay {
+    func subscribe(_ request: IncomingSubscribe, from peer: RelayPeer) {
+        let name = request.request.track
+        guard !Self.isForbidden(name.namespace) else {
+            self.ledger.counters.tracksNotFound &+= 1
+            request.reject(.doesNotExist, reason: "the namespace is reserved")
+            return
+        }
+        guard peer.subscriptions[name] == nil else {
+            request.reject(.duplicateSubscription, reason: "the session is subscribed to the track")
+            return
+        }
+        guard peer.subscriptions.count < self.configuration.maximumSubscriptionsPerSession else {
+            self.ledger.counters.requestsOverLimit &+= 1
+            request.reject(.excessiveLoad, reason: "too many subscriptions")
+            return
+        }
+        if let track = self.tracks[name] {
+            track.subscribe(request, from: peer)
+            return
+        }
+        guard let publisher = self.publisher(of: name.namespace) else {
+            self.ledger.counters.tracksNotFound &+= 1
+            request.reject(.doesNotExist, reason: "nobody publishes the track")
+            return
+        }
+        guard let track = self.makeTrack(name) else {
+            request.reject(.excessiveLoad, reason: "too many tracks")
+            return
+        }
+        track.subscribe(request, from: peer)
+        track.openUpstream(on: publisher)
+    }
+
+    func publish(_ request: IncomingPublish, from peer: RelayPeer) {
+        let name = request.request.track
+        guard !Self.isForbidden(name.namespace) else {
+            request.reject(.doesNotExist, reason: "the namespace is reserved")
+            return
+        }
+        guard let track = self.tracks[name] ?? self.makeTrack(name) else {
+            request.reject(.excessiveLoad, reason: "too many tracks")
+            return
+        }
+        track.offered(request, by: peer)
+        // A track that was made for an offer which was refused has nothing to live for.
+        track.settle()
+    }
+
+    /// Files a track under its namespace, and offers it to who asked for the tracks of the namespace.
+    func trackPublished(_ track: TrackForwarder) {
+        var names = self.publishedTracks[track.name.namespace] ?? [:]
+        names[track.name.name] = track
+        self.publishedTracks.insert(names, at: track.name.namespace)
+        for (_, feeds) in self.namespaceFeeds.prefixes(of: track.name.namespace) {
+            for feed in feeds where feed.wantsTracks {
+                self.offer(track, to: feed)
+            }
+        }
+    }
+
+    /// The last publisher that offered the track is gone.
+    func trackUnpublished(_ track: TrackForwarder) {
+        guard var names = self.publishedTracks[track.name.namespace], names[track.name.name] === track else {
+            return
+        }
+        names[track.name.name] = nil
+        if names.isEmpty {
+            self.publishedTracks.remove(track.name.namespace)
+        } else {
+            self.publishedTracks.insert(names, at: track.name.namespace)
+        }
+    }
+
+    /// A forwarder has ended: from now on the name is free.
+    func trackEnded(_ track: TrackForwarder) {
+        if self.tracks[track.name] === track {
+            self.tracks[track.name] = nil
+        }
+    }
+
+    /// Sends PUBLISH for a track to the owner of a namespace subscription (draft-16 §9.25). The peer is a subscriber of
+    /// the track once it accepts.
+    func offer(_ track: TrackForwarder, to feed: NamespaceFeed) {
+        let peer = feed.owner
+        let name = track.name
+        guard peer.subscriptions[name] == nil, !peer.isGoingAway, !peer.isClosed else {
+            return
+        }
+        guard peer.subscriptions.count < self.configuration.maximumSubscriptionsPerSession,
+            track.subscribers.count < self.configuration.maximumSubscribersPerTrack
+        else {
+            self.ledger.counters.requestsOverLimit &+= 1
+            return
+        }
+        let request = PublishRequest(
+            track: name,
+            forward: feed.forward,
+            largestObject: track.largest,
+            properties: track.properties
+        )
+        var isRefused = false
+        let publisher = peer.session.publish(request) { [weak self, weak peer, weak track] result in
+            guard case .success = result, let self, let peer, let track else {
+                isRefused = true
+                if let peer, case .offered = peer.subscriptions[name] {
+                    peer.subscriptions[name] = nil
+                }
+                return
+            }
+            self.offerAccepted(track, by: peer)
+        }
+        if !isRefused {
+            peer.subscriptions[name] = .offered(publisher)
+        }
+    }
+
+    private func offerAccepted(_ track: TrackForwarder, by peer: RelayPeer) {
+        guard case .offered(let publisher) = peer.subscriptions[track.name], !peer.isClosed else {
+            return
+        }
+        peer.subscriptions[track.name] = nil
+        guard !track.isOver, track.subscribers.count < self.configuration.maximumSubscribersPerTrack else {
+            publisher.end(.trackEnded, reason: "the track ended")
+            return
+        }
+        track.join(publisher, owner: peer)
+    }
+
+    private func makeTrack(_ name: FullTrackName) -> TrackForwarder? {
+        guard self.tracks.count < self.configuration.maximumTracks else {
+            self.ledger.counters.requestsOverLimit &+= 1
+            return nil
+        }
+        let track = TrackForwarder(name: name, relay: self, ledger: self.ledger)
+        self.tracks[name] = track
+        return track
+    }
+
+    /// The session that is asked for tracks of this namespace: of the longest announced beginning of it the newest
+    /// publisher that is not about to leave.
+    private func publisher(of namespace: TrackNamespace) -> RelayPeer? {
+        for (_, announcements) in self.announcements.prefixes(of: namespace).reversed() {
+            if let announcement = announcements.last(where: { !$0.owner.isGoingAway }) {
+                return announcement.owner
+            }
+        }
+        return nil
+    }
+
+    /// Whether the namespace begins with the one field that must never be used (draft-18 §2.4.2, "Reserved Namespaces").
+    static func isForbidden(_ namespace: TrackNamespace) -> Bool {
+        namespace.fields.first == [UInt8(ascii: ".")]
+    }
+}

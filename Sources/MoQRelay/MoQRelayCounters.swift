@@ -1,0 +1,81 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+/// What a relay has in hand (``live``) and what it has done since it was made (everything else).
+public struct MoQRelayCounters: Hashable, Sendable {
+    /// What exists at the moment. All of it is zero when every session is gone.
+    public struct Live: Hashable, Sendable {
+        /// Open sessions.
+        public var sessions = 0
+        /// Announcements (PUBLISH_NAMESPACE), counted per session that made them.
+        public var namespaces = 0
+        /// Tracks that are known.
+        public var tracks = 0
+        /// Subscriptions to publishers: pending, in use and standing by.
+        public var upstreams = 0
+        /// Subscriptions of subscribers to whom objects are forwarded.
+        public var subscribers = 0
+        /// Subscriptions of subscribers that wait for a publisher's answer.
+        public var pendingSubscribers = 0
+        /// Namespace subscriptions (SUBSCRIBE_NAMESPACE).
+        public var namespaceSubscriptions = 0
+        /// Subgroup streams that are being forwarded.
+        public var subgroups = 0
+        /// Tracks whose publisher is held back because every subscriber lags.
+        public var pausedTracks = 0
+
+        /// Nothing at all.
+        public init() {}
+    }
+
+    /// What exists at the moment.
+    public var live = Live()
+
+    /// Sessions that were accepted.
+    public var sessions: UInt64 = 0
+    /// Announcements that were accepted.
+    public var namespaces: UInt64 = 0
+    /// Subscriptions made to publishers with SUBSCRIBE.
+    public var upstreamSubscribes: UInt64 = 0
+    /// Tracks taken from publishers with PUBLISH.
+    public var upstreamPublishes: UInt64 = 0
+    /// Subscribers that were joined to a track.
+    public var subscribers: UInt64 = 0
+    /// Namespace subscriptions that were accepted.
+    public var namespaceSubscriptions: UInt64 = 0
+
+    /// Objects that arrived, once each.
+    public var objectsIn: UInt64 = 0
+    /// Payload bytes that arrived.
+    public var bytesIn: UInt64 = 0
+    /// Objects that were handed to subscribers, once for each of them.
+    public var objectsOut: UInt64 = 0
+    /// Payload bytes that were handed to subscribers.
+    public var bytesOut: UInt64 = 0
+
+    /// Objects that nobody wanted: no subscriber's filter let them through.
+    public var objectsWithoutSubscriber: UInt64 = 0
+    /// Subgroup streams refused because their publisher stands by or their track has no subscriber.
+    public var subgroupsRefused: UInt64 = 0
+    /// Subgroup streams that ended early for one subscriber, because its filter or its forward state said so.
+    public var subgroupsCutShort: UInt64 = 0
+    /// Subscribers that were cut off because they were too far behind.
+    public var subscribersCutOff: UInt64 = 0
+    /// How often a publisher was held back because every subscriber lagged.
+    public var pauses: UInt64 = 0
+    /// How often it was let go on.
+    public var resumes: UInt64 = 0
+
+    /// Sessions closed at once, for want of room or during a drain.
+    public var sessionsRefused: UInt64 = 0
+    /// Requests refused because of a limit of ``MoQRelayConfiguration``.
+    public var requestsOverLimit: UInt64 = 0
+    /// Requests refused because the relay drains.
+    public var requestsWhileDraining: UInt64 = 0
+    /// Subscriptions to tracks that nobody publishes.
+    public var tracksNotFound: UInt64 = 0
+    /// Publishers that did not answer a SUBSCRIBE in time.
+    public var upstreamTimeouts: UInt64 = 0
+
+    /// Nothing done yet.
+    public init() {}
+}

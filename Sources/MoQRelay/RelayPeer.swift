@@ -1,0 +1,50 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import MoQ
+import MoQWire
+
+/// What the relay knows about one session. (loop)
+///
+/// The record is made with the session's first event and taken out when the session closes; everything that the session
+/// brought into the relay hangs on it, so that it can be taken out again whatever the order of events is.
+final class RelayPeer {
+    let session: MoQSession
+    /// The peer sent GOAWAY: nothing new is asked of it.
+    var isGoingAway = false
+    /// The session is closed; late answers must not bring anything back.
+    var isClosed = false
+    /// The namespaces that the peer has announced, in the order in which it did.
+    var announcements: [Announcement] = []
+    /// The namespace subscriptions of the peer.
+    var namespaceFeeds: [NamespaceFeed] = []
+    /// The tracks that the peer subscribes to, or is offered, and what stands behind each.
+    var subscriptions: [FullTrackName: Subscribing] = [:]
+    /// What the relay is subscribed to on this session.
+    var upstreams: [FullTrackName: UpstreamFeed] = [:]
+
+    /// How far a subscription of the peer is.
+    enum Subscribing {
+        /// It waits for the publisher's answer.
+        case waiting(WaitingSubscriber)
+        /// The relay offered the track with PUBLISH and waits for the peer's answer.
+        case offered(TrackPublisher)
+        /// It is being served.
+        case joined(TrackSubscriber)
+    }
+
+    init(session: MoQSession) {
+        self.session = session
+    }
+
+    /// Whether nothing is going on with the session.
+    var isIdle: Bool {
+        self.announcements.isEmpty && self.namespaceFeeds.isEmpty && self.subscriptions.isEmpty
+            && self.upstreams.isEmpty
+    }
+
+    /// Whether a prefix overlaps with that of another namespace subscription of the session (draft-18 §10.18: one is
+    /// the beginning of the other).
+    func overlaps(_ prefix: TrackNamespace) -> Bool {
+        self.namespaceFeeds.contains { $0.prefix.hasPrefix(prefix) || prefix.hasPrefix($0.prefix) }
+    }
+}

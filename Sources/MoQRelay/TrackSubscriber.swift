@@ -1,0 +1,53 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import MoQ
+import MoQWire
+
+/// One subscriber of one track: the way from a forwarder to a session's egress. (loop)
+///
+/// The queue, its bound and the cut-off belong to the ``TrackPublisher``; the subscriber only reports what happens there
+/// to its forwarder.
+final class TrackSubscriber: TrackPublisherDelegate {
+    let owner: RelayPeer
+    let publisher: TrackPublisher
+    /// Where objects come from, until the subscription ends.
+    private(set) weak var forwarder: TrackForwarder?
+    /// The place in the forwarder's list of subscribers.
+    var index = 0
+    /// How many open subgroups deliver to the subscriber, or will with their next object if its filter lets them.
+    var liveLegs = 0
+    /// Whether the subscriber counts among those that want objects now.
+    var isDemanding = false
+
+    init(owner: RelayPeer, publisher: TrackPublisher, forwarder: TrackForwarder) {
+        self.owner = owner
+        self.publisher = publisher
+        self.forwarder = forwarder
+    }
+
+    /// Whether the subscriber takes no more objects.
+    var isOver: Bool {
+        self.forwarder == nil
+    }
+
+    /// Cuts the connection to the forwarder: whatever the publisher reports from now on changes nothing there.
+    func detach() {
+        self.forwarder = nil
+    }
+
+    func trackPublisher(_ publisher: TrackPublisher, didChangeForward forward: Bool) {
+        self.forwarder?.subscriberChangedForward(self)
+    }
+
+    func trackPublisher(_ publisher: TrackPublisher, didUpdate parameters: SubscriptionParameters) {
+        self.forwarder?.subscriberChangedWishes(self)
+    }
+
+    func trackPublisherDidDrain(_ publisher: TrackPublisher) {
+        self.forwarder?.subscriberDrained()
+    }
+
+    func trackPublisher(_ publisher: TrackPublisher, didEnd end: TrackPublisherEnd) {
+        self.forwarder?.subscriberEnded(self, end: end)
+    }
+}

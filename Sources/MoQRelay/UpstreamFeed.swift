@@ -1,0 +1,172 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import MoQ
+import MoQWire
+import PacketLoop
+import WebTransport
+
+/// One source of a track: the relay's own subscription on a publisher's session. (loop)
+///
+/// ```
+///   pending ── established() ──► established ── detach() or the publisher ends it ──► over
+///      └──────────────────────── detach() or refused ─────────────────────────────────▲
+/// ```
+///
+/// The forward state is brought in line with what the forwarder wants by one REQUEST_UPDATE at a time: however often
+/// subscribers come and go while an answer is on its way, one further update follows at most.
+final class UpstreamFeed: TrackConsumer {
+    /// How the subscription began, and so what becomes of it when nobody is left to forward to.
+    enum Origin {
+        /// The relay sent SUBSCRIBE. It is cancelled when the last subscriber leaves.
+        case subscribed
+        /// The publisher sent PUBLISH. It stays, with forward state 0.
+        case published
+    }
+
+    /// How far it is.
+    enum State {
+        case pending
+        case established
+        case over
+    }
+
+    let origin: Origin
+    let owner: RelayPeer
+    private(set) var state = State.pending
+    private weak var forwarder: TrackForwarder?
+    private var subscription: Subscription?
+    private var wantsForward: Bool
+    private var sentForward: Bool
+    private var isUpdating = false
+    private var isPaused = false
+    private var isRetryScheduled = false
+
+    /// How long an update waits that the peer permits no request for.
+    private static let retryInterval = Duration.milliseconds(100)
+
+    init(origin: Origin, owner: RelayPeer, forwarder: TrackForwarder, forward: Bool) {
+        self.origin = origin
+        self.owner = owner
+        self.forwarder = forwarder
+        self.wantsForward = forward
+        self.sentForward = forward
+    }
+
+    /// Hands over the session's handle. It may come after the answer, when the session answers from within the call.
+    func adopt(_ subscription: Subscription) {
+        guard self.state != .over else {
+            subscription.cancel()
+            return
+        }
+        self.subscription = subscription
+        if self.isPaused {
+            subscription.pause()
+        }
+        self.synchronizeForward()
+    }
+
+    /// The publisher accepted, or its offer was accepted.
+    func established() {
+        guard self.state == .pending else {
+            return
+        }
+        self.state = .established
+        self.synchronizeForward()
+    }
+
+    /// Turns the flow of objects on or off.
+    func setForward(_ forward: Bool) {
+        self.wantsForward = forward
+        self.synchronizeForward()
+    }
+
+    /// Lets the publisher's streams fill up, or go on.
+    func setPaused(_ paused: Bool) {
+        guard self.isPaused != paused, self.state != .over else {
+            return
+        }
+        self.isPaused = paused
+        if paused {
+            self.subscription?.pause()
+        } else {
+            self.subscription?.resume()
+        }
+    }
+
+    /// Ends the subscription from this side. The forwarder hears nothing more.
+    func detach() {
+        guard self.state != .over else {
+            return
+        }
+        let subscription = self.end()
+        subscription?.cancel()
+    }
+
+    /// Ends the feed without telling the publisher, which ended it itself.
+    @discardableResult
+    func end() -> Subscription? {
+        self.state = .over
+        self.forwarder = nil
+        defer {
+            self.subscription = nil
+        }
+        return self.subscription
+    }
+
+    func beginSubgroup(_ subgroup: SubgroupDescription) -> (any SubgroupConsumer)? {
+        self.forwarder?.beginSubgroup(subgroup, from: self)
+    }
+
+    func receive(_ datagram: ObjectDatagram, payload: Bytes) {
+        self.forwarder?.receive(datagram, payload: payload, from: self)
+    }
+
+    func trackEnded(_ end: TrackEnd) {
+        guard self.state != .over, let forwarder = self.forwarder else {
+            return
+        }
+        self.end()
+        forwarder.upstreamEnded(self, end: end)
+    }
+
+    private func synchronizeForward() {
+        guard self.state == .established, !self.isUpdating, !self.isRetryScheduled,
+            self.wantsForward != self.sentForward,
+            let subscription = self.subscription
+        else {
+            return
+        }
+        let forward = self.wantsForward
+        self.isUpdating = true
+        self.sentForward = forward
+        subscription.update(forward: forward) { [weak self] result in
+            guard let self else {
+                return
+            }
+            self.isUpdating = false
+            switch result {
+            case .success:
+                self.synchronizeForward()
+            case .failure(let error) where error.code == .requestLimit:
+                // The update was not sent: the peer permits no request at the moment.
+                self.sentForward = !forward
+                self.retryLater()
+            case .failure:
+                // A refused update ends the subscription (draft-18 §10.9.1), which arrives as the end of the track;
+                // asking again would change nothing.
+                break
+            }
+        }
+    }
+
+    private func retryLater() {
+        guard !self.isRetryScheduled, let subscription = self.subscription else {
+            return
+        }
+        self.isRetryScheduled = true
+        _ = subscription.session.loop.schedule(after: Self.retryInterval) { [weak self] in
+            self?.isRetryScheduled = false
+            self?.synchronizeForward()
+        }
+    }
+}

@@ -1,0 +1,214 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import MoQ
+import MoQRelay
+import MoQWire
+import PacketLoop
+import Testing
+import WebTransport
+import WebTransportInMemory
+
+@Suite("Tracks offered with PUBLISH")
+struct PublishedTrackTests {
+    @Test("The flow is on while somebody wants it", arguments: DraftPair.all)
+    func forwardToggles(_ drafts: DraftPair) throws {
+        let world = RelayWorld()
+        let publisher = world.connect(drafts.publisher)
+        let track = publisher.publish("live")
+        let clients = [world.connect(drafts.subscriber), world.connect(drafts.subscriber)]
+        world.settle()
+        #expect(!track.forward)
+        let first = clients[0].subscribe("live")
+        world.settle()
+        #expect(track.forward)
+        let second = clients[1].subscribe("live")
+        world.settle()
+        track.send(group: 0, count: 2)
+        world.settle()
+        first.subscription?.cancel()
+        world.settle()
+        #expect(track.forward)
+        second.subscription?.cancel()
+        world.settle()
+        #expect(!track.forward)
+        #expect(track.forwardChanges == [true, false])
+        #expect(track.ends.isEmpty)
+        #expect(world.live.tracks == 1)
+        let third = clients[0].subscribe("live")
+        world.settle()
+        #expect(third.answer?.largestObject == Location(group: 0, object: 1))
+        #expect(track.forwardChanges == [true, false, true])
+        track.send(group: 1, count: 3)
+        world.settle()
+        #expect(third.consumer.completeLocations.count == 3)
+        #expect(second.consumer.completeLocations.count == 2)
+        world.closeAll()
+    }
+
+    @Test("A subscriber with forward state 0 does not start the flow", arguments: DraftPair.all)
+    func forwardZero(_ drafts: DraftPair) throws {
+        let world = RelayWorld()
+        let track = world.connect(drafts.publisher).publish("live")
+        let subscribed = world.connect(drafts.subscriber).subscribe("live", forward: false)
+        world.settle()
+        #expect(subscribed.answer != nil)
+        #expect(!track.forward)
+        subscribed.subscription?.update(forward: true) { _ in }
+        world.settle()
+        #expect(track.forward)
+        subscribed.subscription?.update(forward: false) { _ in }
+        world.settle()
+        #expect(!track.forward)
+        world.closeAll()
+    }
+
+    @Test("Quick comings and goings end in the right state", arguments: DraftPair.all)
+    func quickToggles(_ drafts: DraftPair) throws {
+        let world = RelayWorld()
+        let track = world.connect(drafts.publisher).publish("live")
+        let client = world.connect(drafts.subscriber)
+        world.settle()
+        for _ in 0..<5 {
+            let subscribed = client.subscribe("live")
+            world.advance(.milliseconds(11))
+            subscribed.subscription?.cancel()
+            world.advance(.milliseconds(11))
+        }
+        world.settle()
+        #expect(!track.forward)
+        _ = client.subscribe("live")
+        world.settle()
+        #expect(track.forward)
+        world.closeAll()
+    }
+
+    @Test("PUBLISH answers who waits for an announced publisher", arguments: DraftPair.all)
+    func publishWhileWaiting(_ drafts: DraftPair) throws {
+        let world = RelayWorld()
+        let announcer = world.connect(drafts.publisher)
+        var held: [IncomingSubscribe] = []
+        announcer.onSubscribe = { held.append($0) }
+        _ = announcer.announce("live")
+        world.settle()
+        let waiting = world.connect(drafts.subscriber).subscribe("live")
+        world.settle()
+        #expect(waiting.results.isEmpty)
+        let track = world.connect(drafts.publisher).publish("live")
+        world.settle()
+        #expect(waiting.answer != nil)
+        #expect(track.forward)
+        #expect(held.map(\.isPending) == [false])
+        track.send(group: 0, count: 2)
+        world.settle()
+        #expect(waiting.consumer.completeLocations.count == 2)
+        world.closeAll()
+    }
+
+    @Test("The same session offers what it is asked for: the offer counts", arguments: DraftPair.all)
+    func offerCrossesSubscribe(_ drafts: DraftPair) throws {
+        let world = RelayWorld()
+        let publisher = world.connect(drafts.publisher)
+        var held: [IncomingSubscribe] = []
+        publisher.onSubscribe = { held.append($0) }
+        _ = publisher.announce("live")
+        world.settle()
+        let waiting = world.connect(drafts.subscriber).subscribe("live")
+        world.settle()
+        #expect(held.count == 1)
+        held[0].reject(.doesNotExist, reason: "the offer is on its way")
+        let track = publisher.publish("live")
+        world.settle()
+        let again = waiting.answer == nil ? world.connect(drafts.subscriber).subscribe("live") : waiting
+        world.settle()
+        #expect(again.answer != nil)
+        track.send(group: 0, count: 2)
+        world.settle()
+        #expect(again.consumer.completeLocations.count == 2)
+        #expect(world.live.upstreams == 1)
+        world.closeAll()
+    }
+
+    @Test("The newest of two publishers is used; the other takes over when it vanishes", arguments: DraftPair.all)
+    func takeover(_ drafts: DraftPair) throws {
+        let world = RelayWorld()
+        let first = world.connect(drafts.publisher)
+        let second = world.connect(drafts.publisher)
+        let old = first.publish("live")
+        world.settle()
+        let subscribed = world.connect(drafts.subscriber).subscribe("live")
+        world.settle()
+        old.send(group: 0, count: 1)
+        world.settle()
+        let new = second.publish("live")
+        world.settle()
+        #expect(new.forward)
+        #expect(!old.forward)
+        #expect(world.live.upstreams == 2)
+        new.send(group: 1, count: 1)
+        world.settle()
+        second.link.sever(.idleTimeout)
+        world.settle()
+        #expect(old.forward)
+        #expect(subscribed.consumer.ends.isEmpty)
+        old.send(group: 2, count: 1)
+        world.settle()
+        #expect(subscribed.consumer.completeLocations.map(\.group) == [0, 1, 2])
+        old.end()
+        world.settle()
+        #expect(subscribed.consumer.ends.map(\.status) == [.trackEnded])
+        #expect(subscribed.consumer.ends.map(\.streamCount) == [3])
+        world.closeAll()
+    }
+
+    @Test("A publisher that vanishes alone ends the track", arguments: DraftPair.all)
+    func vanishes(_ drafts: DraftPair) {
+        let world = RelayWorld()
+        let publisher = world.connect(drafts.publisher)
+        _ = publisher.publish("live")
+        let subscribed = world.connect(drafts.subscriber).subscribe("live")
+        world.settle()
+        publisher.link.sever(.idleTimeout)
+        world.settle()
+        #expect(subscribed.consumer.ends.map(\.status) == [.internalError])
+        #expect(world.live.tracks == 0)
+        let again = world.connect(drafts.subscriber).subscribe("live")
+        world.settle()
+        #expect(again.refusal == .doesNotExist)
+        world.closeAll()
+    }
+
+    @Test("Draft 16: who asks for the tracks of a namespace is offered them", arguments: DraftProfile.all)
+    func namespaceInterest(_ publisherDraft: DraftProfile) throws {
+        let world = RelayWorld()
+        let publisher = world.connect(publisherDraft)
+        let early = publisher.publish("live/a", "early")
+        let other = publisher.publish("elsewhere", "other")
+        world.settle()
+        let follower = world.connect(.draft16)
+        let received = [RecordingConsumer(), RecordingConsumer()]
+        var accepted = 0
+        follower.onPublish = { offer in
+            offer.accept(forward: true, consumer: received[accepted])
+            accepted += 1
+        }
+        let peer = RawNamespaceSubscriber(client: follower)
+        try peer.subscribe("live", interest: .tracks)
+        world.settle()
+        #expect(follower.publishes.map(\.track.name) == [Array("early".utf8)])
+        #expect(early.forward)
+        #expect(!other.forward)
+        let late = publisher.publish("live/b", "late")
+        world.settle()
+        #expect(follower.publishes.map(\.track.name) == [Array("early".utf8), Array("late".utf8)])
+        #expect(late.forward)
+        early.send(group: 0, count: 2)
+        late.send(group: 3, count: 1)
+        world.settle()
+        #expect(received[0].completeLocations.count == 2)
+        #expect(received[1].completeLocations.count == 1)
+        early.end()
+        world.settle()
+        #expect(received[0].ends.map(\.status) == [.trackEnded])
+        world.closeAll()
+    }
+}

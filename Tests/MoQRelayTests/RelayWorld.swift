@@ -1,0 +1,63 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import MoQ
+import MoQRelay
+import MoQWire
+import PacketLoop
+import Testing
+import WebTransport
+import WebTransportInMemory
+
+/// A relay and its clients on simulated links, in virtual time on the test's thread.
+final class RelayWorld {
+    let driver: ManualLoopDriver
+    let relay: MoQRelay
+    private(set) var clients: [TestClient] = []
+
+    init(_ configuration: MoQRelayConfiguration = MoQRelayConfiguration()) {
+        let loop = ManualLoopDriver.makeLoop(label: "relay world")
+        self.driver = ManualLoopDriver(loop: loop)
+        self.relay = MoQRelay(loop: loop, configuration: configuration)
+    }
+
+    var loop: PacketLoop {
+        self.driver.loop
+    }
+
+    var live: MoQRelayCounters.Live {
+        self.relay.counters.live
+    }
+
+    /// Connects a client and completes the setup.
+    func connect(
+        _ profile: DraftProfile,
+        link configuration: InMemoryLinkConfiguration = InMemoryLinkConfiguration()
+    ) -> TestClient {
+        let link = InMemoryLink(loop: self.loop, configuration: configuration)
+        let client = TestClient(transport: link.client, loop: self.loop, profile: profile, link: link)
+        self.clients.append(client)
+        self.relay.accept(link.server, profile: profile)
+        client.session.start()
+        self.settle()
+        return client
+    }
+
+    /// Lets a quarter of a second pass: several round trips on every link of the tests.
+    func settle() {
+        self.driver.advance(by: .milliseconds(250))
+    }
+
+    /// Lets time pass.
+    func advance(_ duration: Duration) {
+        self.driver.advance(by: duration)
+    }
+
+    /// Closes all clients, and checks that nothing is left in the relay.
+    func closeAll(sourceLocation: SourceLocation = #_sourceLocation) {
+        for client in self.clients {
+            client.session.close(.noError, reason: "")
+        }
+        self.advance(.seconds(1))
+        #expect(self.live == MoQRelayCounters.Live(), sourceLocation: sourceLocation)
+    }
+}

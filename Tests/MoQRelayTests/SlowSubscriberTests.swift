@@ -1,0 +1,214 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import Foundation
+import MoQ
+import MoQRelay
+import MoQWire
+import PacketLoop
+import Testing
+import WebTransport
+import WebTransportInMemory
+
+@Suite("Slow subscribers")
+struct SlowSubscriberTests {
+    private static let bound = 512 << 10
+
+    /// A relay that holds at most half a megabyte for a subscriber.
+    private static var configuration: MoQRelayConfiguration {
+        var session = MoQSessionConfiguration()
+        session.maxQueuedBytesPerTrack = Self.bound
+        session.trackHighWatermark = 128 << 10
+        session.trackLowWatermark = 64 << 10
+        return MoQRelayConfiguration(session: session)
+    }
+
+    /// A link on which a client that does not read takes little, and the relay takes little that it does not read.
+    private static var link: InMemoryLinkConfiguration {
+        var link = InMemoryLinkConfiguration()
+        link.client.streamReceiveWindow = 64 << 10
+        link.client.sessionReceiveWindow = 256 << 10
+        link.server.streamReceiveWindow = 64 << 10
+        link.server.sessionReceiveWindow = 256 << 10
+        return link
+    }
+
+    private static func queued(_ client: TestClient) -> Int {
+        client.link.server.queuedByteCount
+    }
+
+    @Test("One that does not read is cut off alone, and its queue stays bounded", arguments: DraftPair.all)
+    func cutOffAlone(_ drafts: DraftPair) throws {
+        let world = RelayWorld(Self.configuration)
+        let publisher = world.connect(drafts.publisher, link: Self.link)
+        _ = publisher.announce("live")
+        let fast = world.connect(drafts.subscriber, link: Self.link)
+        let slow = world.connect(drafts.subscriber, link: Self.link)
+        world.settle()
+        let quick = fast.subscribe("live")
+        let stuck = slow.subscribe("live")
+        world.settle()
+        stuck.subscription?.pause()
+        let track = try #require(publisher.tracks.first)
+        var largestQueue = 0
+        for group in 0..<150 as Range<UInt64> {
+            track.send(group: group, count: 2, size: 8 << 10)
+            world.advance(.milliseconds(20))
+            largestQueue = max(largestQueue, Self.queued(slow))
+        }
+        world.settle()
+        #expect(quick.consumer.completeLocations.count == 300)
+        #expect(quick.consumer.ends.isEmpty)
+        #expect(world.relay.counters.subscribersCutOff == 1)
+        #expect(world.relay.counters.pauses == 0)
+        #expect(world.live.subscribers == 1)
+        // The bound counts what is queued for the track when it is measured, which is every 64 KiB.
+        #expect(largestQueue > Self.bound / 2)
+        #expect(largestQueue <= Self.bound + (128 << 10))
+        #expect(Self.queued(slow) < 1_000)
+        stuck.subscription?.resume()
+        world.advance(.seconds(20))
+        #expect(stuck.consumer.ends.map(\.status) == [.tooFarBehind])
+        #expect(!slow.isClosed)
+        // It may come back.
+        let again = slow.subscribe("live")
+        world.settle()
+        #expect(again.answer != nil)
+        track.send(group: 1_000, count: 1)
+        world.settle()
+        #expect(again.consumer.completeLocations == [Location(group: 1_000, object: 0)])
+        world.closeAll()
+    }
+
+    @Test("One that takes nothing at all for too long is cut off although its queue has room", arguments: DraftPair.all)
+    func stalled(_ drafts: DraftPair) throws {
+        let world = RelayWorld(Self.configuration)
+        let publisher = world.connect(drafts.publisher, link: Self.link)
+        _ = publisher.announce("live")
+        let slow = world.connect(drafts.subscriber, link: Self.link)
+        world.settle()
+        let stuck = slow.subscribe("live")
+        world.settle()
+        stuck.subscription?.pause()
+        let track = try #require(publisher.tracks.first)
+        track.send(group: 0, count: 40, size: 8 << 10)
+        world.advance(.seconds(2))
+        #expect(world.live.pausedTracks == 1)
+        #expect(world.live.subscribers == 1)
+        world.advance(.seconds(10))
+        #expect(world.relay.counters.subscribersCutOff == 1)
+        #expect(world.live.tracks == 0)
+        #expect(world.live.pausedTracks == 0)
+        #expect(world.live.upstreams == 0)
+        #expect(track.ends.count == 1)
+        world.closeAll()
+    }
+
+    @Test("When all lag, the publisher waits, and nothing is lost", arguments: DraftPair.all)
+    func publisherWaits(_ drafts: DraftPair) throws {
+        let world = RelayWorld(Self.configuration)
+        let publisher = world.connect(drafts.publisher, link: Self.link)
+        _ = publisher.announce("live")
+        let clients = [
+            world.connect(drafts.subscriber, link: Self.link), world.connect(drafts.subscriber, link: Self.link),
+        ]
+        world.settle()
+        let subscribed = clients.map { $0.subscribe("live") }
+        world.settle()
+        for one in subscribed {
+            one.subscription?.pause()
+        }
+        let track = try #require(publisher.tracks.first)
+        let stream = try #require(track.open(group: 0))
+        for object in 0..<100 as Range<UInt64> {
+            stream.send(object: object, size: 32 << 10)
+        }
+        stream.finish()
+        var largestQueue = 0
+        for _ in 0..<20 {
+            world.advance(.milliseconds(100))
+            largestQueue = max(largestQueue, clients.map(Self.queued).max() ?? 0)
+        }
+        #expect(world.live.pausedTracks == 1)
+        #expect(largestQueue > 128 << 10)
+        #expect(largestQueue < Self.bound)
+        #expect((track.publisher?.queuedByteCount ?? 0) > 2 << 20)
+        // The fastest of them sets the pace; the other one has to keep up or is cut off.
+        for one in subscribed {
+            one.subscription?.resume()
+        }
+        world.advance(.seconds(20))
+        for one in subscribed {
+            #expect(one.consumer.completeLocations.count == 100)
+            #expect(one.consumer.ends.isEmpty)
+        }
+        let counters = world.relay.counters
+        #expect(counters.pauses > 0)
+        #expect(counters.resumes == counters.pauses)
+        #expect(counters.subscribersCutOff == 0)
+        #expect(counters.live.pausedTracks == 0)
+        world.closeAll()
+    }
+
+    @Test("A newcomer is served although everybody before it has stalled", arguments: DraftPair.all)
+    func newcomer(_ drafts: DraftPair) throws {
+        let world = RelayWorld(Self.configuration)
+        let publisher = world.connect(drafts.publisher, link: Self.link)
+        _ = publisher.announce("live")
+        let slow = world.connect(drafts.subscriber, link: Self.link)
+        let fresh = world.connect(drafts.subscriber, link: Self.link)
+        world.settle()
+        let stuck = slow.subscribe("live")
+        world.settle()
+        stuck.subscription?.pause()
+        let track = try #require(publisher.tracks.first)
+        let stream = try #require(track.open(group: 0))
+        for object in 0..<40 as Range<UInt64> {
+            stream.send(object: object, size: 16 << 10)
+        }
+        world.advance(.seconds(1))
+        #expect(world.live.pausedTracks == 1)
+        let joined = fresh.subscribe("live")
+        world.settle()
+        world.settle()
+        #expect(joined.consumer.completeLocations.last == Location(group: 0, object: 39))
+        #expect(world.relay.counters.subscribersCutOff <= 1)
+        world.closeAll()
+    }
+
+    @Test("However many wait for it, a payload is in memory once")
+    func sharedPayload() throws {
+        let subscriberCount = 48
+        let size = 4 << 20
+        let world = RelayWorld()
+        let publisher = world.connect(.draft18)
+        _ = publisher.announce("live")
+        var link = Self.link
+        link.congestionWindow = 32 << 10
+        let clients = (0..<subscriberCount).map { _ in world.connect(.draft18, link: link) }
+        let subscribed = clients.map { $0.subscribe("live") }
+        world.settle()
+        for one in subscribed {
+            one.subscription?.pause()
+        }
+        let stream = try #require(publisher.tracks.first?.open(group: 0))
+        let before = Self.residentBytes()
+        // The relay reads on until all are above a megabyte; one piece of the object is what each of them waits for.
+        stream.send(object: 0, size: size)
+        stream.finish()
+        world.advance(.seconds(3))
+        let queued = clients.map(Self.queued).reduce(0, +)
+        let growth = Self.residentBytes() - before
+        #expect(queued > subscriberCount * (900 << 10))
+        #expect(growth < queued / 2, "\(growth) bytes more for \(queued) bytes queued")
+        world.closeAll()
+    }
+
+    private static func residentBytes() -> Int {
+        guard let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8),
+            let pages = text.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
+        else {
+            return 0
+        }
+        return pages * 4_096
+    }
+}
