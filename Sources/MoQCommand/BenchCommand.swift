@@ -51,8 +51,8 @@ struct BenchChurnCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("The relay.", valueName: "url"))
-    var url: String
+    @Argument(help: ArgumentHelp("The relay.", valueName: "url"), transform: { try EndpointURL(parsing: $0) })
+    var url: EndpointURL
 
     @Option(help: ArgumentHelp("How many cycles to run.", valueName: "count"))
     var cycles = 1_000

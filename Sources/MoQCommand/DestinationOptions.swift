@@ -4,8 +4,11 @@ internal import ArgumentParser
 
 /// Where a publisher meets its subscribers: at a relay that it connects to, or at an address of its own.
 struct DestinationOptions: ParsableArguments {
-    @Argument(help: ArgumentHelp("The relay to connect to, for example moqt://relay.example:4433.", valueName: "url"))
-    var url: String?
+    @Argument(
+        help: ArgumentHelp("The relay to connect to, for example moqt://relay.example:4433.", valueName: "url"),
+        transform: { try EndpointURL(parsing: $0) }
+    )
+    var url: EndpointURL?
 
     @Option(
         help: ArgumentHelp(

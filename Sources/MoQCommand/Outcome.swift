@@ -44,6 +44,16 @@ final class Outcome<Value: Sendable>: Sendable {
         self.complete(with: .failure(failure))
     }
 
+    /// How it ended, nil as long as it did not.
+    var result: Result<Value, CommandFailure>? {
+        self.state.withLock { state in
+            if case .decided(let result) = state {
+                return result
+            }
+            return nil
+        }
+    }
+
     /// Waits for the end. Called once.
     func value() async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in

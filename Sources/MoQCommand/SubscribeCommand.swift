@@ -23,9 +23,10 @@ struct SubscribeCommand: AsyncParsableCommand {
         help: ArgumentHelp(
             "The relay, or the publisher that listens, for example moqt://relay.example:4433.",
             valueName: "url"
-        )
+        ),
+        transform: { try EndpointURL(parsing: $0) }
     )
-    var url: String
+    var url: EndpointURL
 
     @OptionGroup(title: "Track")
     var track: TrackOptions

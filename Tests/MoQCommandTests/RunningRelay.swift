@@ -34,9 +34,16 @@ struct RunningRelay {
         #expect(ending.status == 0, "\(ending.complaints)", sourceLocation: sourceLocation)
     }
 
-    /// Asks for the live counters and returns them by name.
-    func counters() async throws -> [String: Int] {
+    /// Asks for the live counters, the `number`th time, and returns them by name.
+    func counters(_ number: Int = 1) async throws -> [String: String] {
         self.process.send(SIGUSR1)
-        return [:]
+        let line = try await self.process.complaintLine(after: "stats ", skipping: number - 1)
+        return Dictionary(
+            line.split(separator: " ").compactMap { figure in
+                let parts = figure.split(separator: "=", maxSplits: 1)
+                return parts.count == 2 ? (String(parts[0]), String(parts[1])) : nil
+            },
+            uniquingKeysWith: { first, _ in first }
+        )
     }
 }
