@@ -63,7 +63,7 @@ extension PicoQuicWebTransport: QUICConnectionDelegate {
             return
         }
         let manager = self.manager
-        let isAccepted = slot.provide(
+        let isAccepted = unsafe slot.provide(
             count: offer.count,
             isFinished: offer.isFinal,
             isStillActive: offer.isStillActive
@@ -86,7 +86,7 @@ extension PicoQuicWebTransport: QUICConnectionDelegate {
         case .doesNotFit:
             slot.decline(hasMore: true)
         case .ready(let count, let isLast):
-            let isAccepted = slot.provide(count: count, hasMore: !isLast) { buffer in
+            let isAccepted = unsafe slot.provide(count: count, hasMore: !isLast) { buffer in
                 unsafe manager.takeDatagram(into: buffer)
             }
             if !isAccepted { self.backend.markDatagramsReadyLater() }
