@@ -181,6 +181,15 @@ struct FlowConformance {
     @Test("a more urgent stream overtakes", arguments: [TransportKind.inMemory, .rawQUIC])
     func priority(kind: TransportKind) async throws {
         try await kind.withPair { pair in
+            try await pair.server { peer in
+                peer.onOpen = { peer, stream, _ in
+                    peer.readers[stream.id]?.onReceive = { stream in
+                        if peer.readers[stream.id]?.isFinished == true {
+                            peer.datagrams.append([UInt8(stream.id.rawValue)])
+                        }
+                    }
+                }
+            }
             try await pair.client { peer in
                 for (name, value) in [("a", 9), ("b", 11), ("c", 13)] {
                     let stream = try peer.session.openUnidirectionalStream(
@@ -192,15 +201,6 @@ struct FlowConformance {
                 }
                 // The last becomes the first.
                 peer.streams["c"]?.priority = StreamPriority(rawValue: 5)
-            }
-            try await pair.server { peer in
-                peer.onOpen = { peer, stream, _ in
-                    peer.readers[stream.id]?.onReceive = { stream in
-                        if peer.readers[stream.id]?.isFinished == true {
-                            peer.datagrams.append([UInt8(stream.id.rawValue)])
-                        }
-                    }
-                }
             }
             try await pair.until(.server, "all ends") { $0.datagrams.count == 3 }
             try await pair.server { #expect($0.datagrams == [[10], [2], [6]]) }

@@ -42,7 +42,7 @@ final class PicoQuicFixture: TransportFixture {
     }
 
     init(_ configuration: PairConfiguration) async throws {
-        let certificate = try SelfSignedCertificate.make()
+        let certificate = try SelfSignedCertificate()
         let serverEnd = End()
         let clientEnd = End()
         self.serverEnd = serverEnd

@@ -132,6 +132,19 @@ struct StreamManagerTests {
         #expect(session.queuedByteCount == 0)
     }
 
+    @Test("a delegate that always writes a little is asked until the packet is full")
+    func drainUntilFull() throws {
+        let session = FakeSession()
+        let recorder = Recorder()
+        let stream = try session.openUnidirectionalStream(priority: .default)
+        let token = try #require(session.backend.tokens[stream.id.rawValue])
+        stream.delegate = recorder
+        recorder.onDrain = { stream in try? stream.write(Bytes([UInt8](repeating: 1, count: 30))) }
+        try stream.write(Bytes([0]))
+        #expect(session.take(token, maximum: 100).offer == EgressOffer(count: 100, isFinal: false, isStillActive: true))
+        #expect(recorder.events.count == 4)
+    }
+
     @Test("a delegate may reset the stream or close the session while it is asked", arguments: [true, false])
     func endInsideDrain(closes: Bool) throws {
         let session = FakeSession()
