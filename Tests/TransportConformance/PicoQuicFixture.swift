@@ -138,6 +138,11 @@ final class PicoQuicFixture: TransportFixture {
         }
     }
 
+    /// Stops the server's endpoint, closing its connections.
+    func stopServer(code: UInt64, reason: String) async {
+        await self.server.stop(code: code, reason: reason)
+    }
+
     func finish() async {
         await self.client.stop()
         await self.server.stop()
