@@ -54,17 +54,15 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
             return
         }
         guard self.publisher.forward else {
+            // What is left out for this reason must not look complete (draft-18 §11.4.3).
             self.publisher.countNotForwarded()
-            if self.state == .open {
-                self.reset(.cancelled)
-            } else {
-                self.skip(object)
-            }
+            self.reset(.cancelled)
             return
         }
         guard !self.isPartial || self.publisher.filter.passes(location) else {
             self.publisher.countFiltered()
-            self.skip(object)
+            self.hasSkipped = true
+            self.isSkipping = true
             return
         }
         guard self.state == .open || self.open() else {
@@ -177,11 +175,6 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
         }
     }
 
-    private func skip(_ object: ObjectHeader) {
-        self.hasSkipped = true
-        self.isSkipping = true
-    }
-
     /// Queues a header. Returns false when the subgroup is over because of it.
     private func write(
         _ encode: (inout SubgroupStreamEncoder, inout [UInt8]) throws(MoQWireError) -> Void
@@ -227,7 +220,7 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
             return
         }
         self.state = .sent
-        self.publisher.streamClosed()
+        self.publisher.subgroupClosed()
     }
 
     private func over(_ body: () -> Void = {}) {
