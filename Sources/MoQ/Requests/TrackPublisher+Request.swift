@@ -94,7 +94,7 @@ extension TrackPublisher: OutgoingRequest {
         }
     }
 
-    private func applyHeldUpdates() {
+    func applyHeldUpdates() {
         let updates = self.heldUpdates
         self.heldUpdates = []
         for update in updates where self.machine.state == .established {

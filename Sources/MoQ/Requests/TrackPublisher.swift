@@ -43,6 +43,7 @@ public final class TrackPublisher {
     var machine: PublicationMachine
     var link: RequestLink?
     var response: ((Result<PublishOkInfo, MoQError>) -> Void)?
+    /// Whether the subscriber wants objects; they flow only while the subscription is established or ending.
     var isForwarding: Bool
     var subgroups: [EgressSubgroup] = []
     var newestGroup: UInt64 = 0

@@ -53,7 +53,7 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
             self.reset(.internalError)
             return
         }
-        guard self.publisher.forward else {
+        guard self.publisher.isForwarding else {
             // What is left out for this reason must not look complete (draft-18 §11.4.3).
             self.publisher.countNotForwarded()
             self.reset(.cancelled)
@@ -106,7 +106,7 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
         }
         if self.state == .waiting {
             // An empty subgroup is said to be empty; one that was left out altogether is not mentioned.
-            guard !self.hasSkipped, self.publisher.forward, self.open() else {
+            guard !self.hasSkipped, self.publisher.isForwarding, self.open() else {
                 self.over()
                 return
             }
