@@ -381,6 +381,10 @@ extension Subscription: OutgoingRequest {
         .subscribe
     }
 
+    var requestedTrack: FullTrackName? {
+        self.track
+    }
+
     var isWithdrawn: Bool {
         self.machine.state == .ended
     }
@@ -485,6 +489,7 @@ extension Subscription: OutgoingRequest {
     }
 
     func sessionClosed(_ closure: MoQSessionClosure) {
+        self.link?.retire()
         switch self.machine.terminated() {
         case .pending:
             self.fail(MoQError(closure))

@@ -150,7 +150,7 @@ final class IngressStream: ReceiveStreamReader {
                         break reading
                     }
                     let (event, consumed) = try self.parser.next(in: rest)
-                    guard event != .needMore else {
+                    if case .needMore = event {
                         break reading
                     }
                     self.handle(event, rest)
