@@ -155,12 +155,19 @@ public final class PicoQuicExecutor: Sendable {
         then done: @escaping @Sendable () -> Void
     ) {
         let isLate = start.duration(to: driver.loop.now) >= Self.longestFarewell
-        if driver.context.connections.count == 0 {
+        if isLate || driver.context.connections.count == 0 {
             done()
-        } else if isLate || !driver.context.hasUnsentCloses {
-            driver.loop.schedule(after: Self.farewellGrace, done)
-        } else {
+        } else if driver.context.hasUnsentCloses {
             driver.loop.schedule(after: Self.farewellStep) { Self.sayFarewell(driver, since: start, then: done) }
+        } else {
+            driver.loop.schedule(after: Self.farewellGrace) {
+                // Clients may have come in the meantime, which have to be told as well.
+                if driver.context.hasUnsentCloses {
+                    Self.sayFarewell(driver, since: start, then: done)
+                } else {
+                    done()
+                }
+            }
         }
     }
 

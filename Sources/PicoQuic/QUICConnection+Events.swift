@@ -96,6 +96,10 @@ extension QUICConnection {
             return
         }
         self.phase = .established
+        if let farewell = self.context.farewell {
+            self.close(code: farewell.code, reason: farewell.reason)
+            return
+        }
         if self.role == .server {
             self.delegate = self.context.accept(self)
         }

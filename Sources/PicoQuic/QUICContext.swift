@@ -31,6 +31,9 @@ final class QUICContext {
     /// Whether connections are being deleted here, so that their last event must not have them deleted again.
     private var isDeleting = false
 
+    /// What connections are closed with since the endpoint is being stopped; nil before.
+    private(set) var farewell: (code: UInt64, reason: String)?
+
     /// Called when there is something to delete.
     var onFinishedClient: (() -> Void)?
 
@@ -233,7 +236,7 @@ final class QUICContext {
         protocols: [String],
         observer: @escaping (Result<Void, QUICHandshakeFailure>) -> Void
     ) throws(QUICError) -> QUICConnection {
-        guard let quic = unsafe self.quic else {
+        guard let quic = unsafe self.quic, self.farewell == nil else {
             throw QUICError(.stopped, "the endpoint has stopped")
         }
         let none = picoquic_connection_id_t()
@@ -274,8 +277,9 @@ final class QUICContext {
         }
     }
 
-    /// Closes every connection.
+    /// Closes every connection, and from now on those that clients still open.
     func closeAll(code: UInt64, reason: String) {
+        self.farewell = (code, reason)
         for connection in self.connections.all {
             connection.close(code: code, reason: reason)
         }

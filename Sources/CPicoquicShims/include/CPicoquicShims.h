@@ -31,6 +31,10 @@ int cpq_raise_connection_window(picoquic_cnx_t *cnx, uint64_t limit);
 /// Attaches a context to a stream that exists, whatever its state. Returns 0, or -1 when there is no such stream.
 int cpq_attach_stream_context(picoquic_cnx_t *cnx, uint64_t stream_id, void *stream_ctx);
 
+/// How much of a stream of the peer was taken in order, and the highest offset that the peer used. What a reset stream
+/// misses counts as taken from then on, so that the peer is allowed another stream. Returns 0, or -1 without a stream.
+int cpq_settle_receiving(picoquic_cnx_t *cnx, uint64_t stream_id, uint64_t *delivered, uint64_t *highest);
+
 /// The largest datagram payload that fits the path as it is known now and that the peer takes; 0 when it takes none.
 size_t cpq_maximum_datagram(picoquic_cnx_t *cnx);
 
