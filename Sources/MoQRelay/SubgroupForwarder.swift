@@ -33,7 +33,8 @@ final class SubgroupForwarder: SubgroupConsumer {
     var index = 0
 
     private let ledger: RelayLedger
-    private weak var forwarder: TrackForwarder?
+    /// Kept until the subgroup ends, and so not longer than the publisher's stream.
+    private var forwarder: TrackForwarder?
     private var legs: [Leg] = []
     private var hasBegun = false
     private var walks = 0

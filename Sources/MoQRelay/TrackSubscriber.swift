@@ -26,12 +26,11 @@ final class TrackSubscriber: TrackPublisherDelegate {
     }
 
     /// Whether the subscriber takes no more objects.
-    var isOver: Bool {
-        self.forwarder == nil
-    }
+    private(set) var isOver = false
 
     /// Cuts the connection to the forwarder: whatever the publisher reports from now on changes nothing there.
     func detach() {
+        self.isOver = true
         self.forwarder = nil
     }
 

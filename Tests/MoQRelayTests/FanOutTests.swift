@@ -161,6 +161,44 @@ struct FanOutTests {
         world.closeAll()
     }
 
+    @Test("Megabytes arrive byte by byte, over links that lose packets", arguments: DraftPair.all)
+    func longTransfer(_ drafts: DraftPair) throws {
+        var link = InMemoryLinkConfiguration()
+        link.loss = 0.02
+        let world = RelayWorld()
+        link.seed = 1
+        let publisher = world.connect(drafts.publisher, link: link)
+        _ = publisher.announce("file")
+        link.seed = 2
+        let subscriber = world.connect(drafts.subscriber, link: link)
+        world.settle()
+        let subscribed = subscriber.subscribe("file")
+        world.settle()
+        let track = try #require(publisher.tracks.first)
+        var random = SeededGenerator(seed: 3)
+        var sent: [Location: [UInt8]] = [:]
+        for group in 0..<8 as Range<UInt64> {
+            let stream = try #require(track.open(group: group))
+            for object in 0..<8 as Range<UInt64> {
+                let length = Int.random(in: 0...100_000, using: &random)
+                let payload = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ Int(group * 8 + object)) }
+                sent[Location(group: group, object: object)] = payload
+                stream.beginObject(ObjectHeader(objectID: object, payloadLength: UInt64(length)))
+                if length > 0 {
+                    stream.receive(payload: Bytes(payload))
+                }
+            }
+            stream.finish()
+        }
+        track.end()
+        world.advance(.seconds(60))
+        #expect(subscribed.consumer.ends.map(\.status) == [.trackEnded])
+        #expect(subscribed.consumer.ends.map(\.streamCount) == [8])
+        let received = Dictionary(uniqueKeysWithValues: subscribed.consumer.objects.map { ($0.location, $0.payload) })
+        #expect(received == sent)
+        world.closeAll()
+    }
+
     @Test("An endpoint may subscribe to what it publishes itself", arguments: DraftProfile.all)
     func selfSubscription(_ draft: DraftProfile) throws {
         let world = RelayWorld()

@@ -146,6 +146,28 @@ struct LateJoinTests {
         scene.finish()
     }
 
+    @Test("The end of a range waits for what is still open", arguments: DraftPair.all)
+    func rangeWithStraggler(_ drafts: DraftPair) throws {
+        let scene = try Scene(drafts)
+        let filter = SubscriptionFilter.absoluteRange(start: Location(group: 5, object: 0), endGroup: 6)
+        let late = scene.joiner.subscribe("live", filter: filter)
+        scene.world.settle()
+        let straggler = try #require(scene.track.open(group: 6))
+        straggler.send(object: 0, size: 10)
+        scene.goOn()
+        // Group 7 has told the relay that the range is over; group 6 has not ended.
+        straggler.send(object: 1, size: 10)
+        straggler.finish()
+        scene.world.settle()
+        #expect(late.consumer.completeLocations.contains(Location(group: 6, object: 1)))
+        #expect(late.consumer.completeLocations.allSatisfy { $0.group < 7 })
+        #expect(!late.consumer.streamEnds.contains(.reset(.cancelled)))
+        scene.world.advance(.seconds(10))
+        #expect(late.consumer.ends.map(\.status) == [.subscriptionEnded])
+        #expect(scene.world.live.subscribers == 1)
+        scene.world.closeAll()
+    }
+
     @Test("A range that is over is refused", arguments: DraftPair.all)
     func pastRange(_ drafts: DraftPair) throws {
         let scene = try Scene(drafts)

@@ -82,6 +82,57 @@ struct PublishedTrackTests {
         world.closeAll()
     }
 
+    @Test("A publisher that permits few requests is told when it permits the next", arguments: DraftPair.all)
+    func fewRequests(_ drafts: DraftPair) throws {
+        let world = RelayWorld()
+        var session = MoQSessionConfiguration()
+        session.maxPeerRequests = 1
+        let publisher = world.connect(drafts.publisher, session: session)
+        let tracks = ["one", "two", "three"].map { publisher.publish("live", $0) }
+        let client = world.connect(drafts.subscriber)
+        world.settle()
+        let subscribed = ["one", "two", "three"].map { client.subscribe("live", $0) }
+        world.settle()
+        world.settle()
+        #expect(subscribed.allSatisfy { $0.answer != nil })
+        #expect(tracks.map(\.forward) == [true, true, true])
+        for one in subscribed {
+            one.subscription?.cancel()
+        }
+        world.settle()
+        world.settle()
+        #expect(tracks.map(\.forward) == [false, false, false])
+        world.closeAll()
+    }
+
+    @Test("The end of a track does not wait for a publisher that stands by", arguments: DraftPair.all)
+    func endDespiteStandby(_ drafts: DraftPair) throws {
+        let world = RelayWorld()
+        let old = world.connect(drafts.publisher).publish("live")
+        let subscribed = world.connect(drafts.subscriber).subscribe("live")
+        world.settle()
+        let open = try #require(old.open(group: 0))
+        open.send(object: 0, size: 10)
+        world.settle()
+        let new = world.connect(drafts.publisher).publish("live")
+        world.settle()
+        new.send(group: 1, count: 1)
+        new.end()
+        world.settle()
+        #expect(subscribed.consumer.ends.map(\.status) == [.trackEnded])
+        #expect(subscribed.consumer.ends.map(\.streamCount) == [2])
+        #expect(subscribed.consumer.streamEnds.contains(.reset(.cancelled)))
+        // The one that stood by still offers the track.
+        let again = world.connect(drafts.subscriber).subscribe("live")
+        world.settle()
+        #expect(again.answer != nil)
+        #expect(old.forward)
+        old.send(group: 2, count: 1)
+        world.settle()
+        #expect(again.consumer.completeLocations.contains(Location(group: 2, object: 0)))
+        world.closeAll()
+    }
+
     @Test("PUBLISH answers who waits for an announced publisher", arguments: DraftPair.all)
     func publishWhileWaiting(_ drafts: DraftPair) throws {
         let world = RelayWorld()

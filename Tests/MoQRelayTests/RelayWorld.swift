@@ -31,10 +31,17 @@ final class RelayWorld {
     /// Connects a client and completes the setup.
     func connect(
         _ profile: DraftProfile,
-        link configuration: InMemoryLinkConfiguration = InMemoryLinkConfiguration()
+        link configuration: InMemoryLinkConfiguration = InMemoryLinkConfiguration(),
+        session: MoQSessionConfiguration = MoQSessionConfiguration()
     ) -> TestClient {
         let link = InMemoryLink(loop: self.loop, configuration: configuration)
-        let client = TestClient(transport: link.client, loop: self.loop, profile: profile, link: link)
+        let client = TestClient(
+            transport: link.client,
+            loop: self.loop,
+            profile: profile,
+            configuration: session,
+            link: link
+        )
         self.clients.append(client)
         self.relay.accept(link.server, profile: profile)
         client.session.start()

@@ -52,6 +52,37 @@ struct TeardownTests {
         world.closeAll()
     }
 
+    @Test(
+        "One goes and another comes at the same moment, over links that lose packets",
+        arguments: DraftPair.all,
+        [0.0, 0.2]
+    )
+    func changingPlaces(_ drafts: DraftPair, loss: Double) throws {
+        for seed in 1...8 as ClosedRange<UInt64> {
+            var link = InMemoryLinkConfiguration()
+            link.loss = loss
+            link.seed = seed
+            let world = RelayWorld()
+            let publisher = world.connect(drafts.publisher, link: link)
+            _ = publisher.announce("live")
+            let clients = [world.connect(drafts.subscriber), world.connect(drafts.subscriber)]
+            world.advance(.seconds(2))
+            var current = clients[0].subscribe("live")
+            world.advance(.seconds(2))
+            for round in 1...6 {
+                #expect(current.answer != nil, "round \(round), seed \(seed)")
+                current.subscription?.cancel()
+                current = clients[round % 2].subscribe("live")
+                world.advance(.seconds(2))
+            }
+            try #require(publisher.tracks.last).send(group: 9, count: 3)
+            world.advance(.seconds(2))
+            #expect(current.consumer.completeLocations.count == 3)
+            #expect(world.live.upstreams == 1)
+            world.closeAll()
+        }
+    }
+
     @Test("A subscriber whose session ends counts as gone", arguments: DraftPair.all)
     func subscriberVanishes(_ drafts: DraftPair) throws {
         let world = RelayWorld()

@@ -31,14 +31,20 @@ final class TestClient: MoQSessionHandler {
     let transport: any WebTransportSession
     private var made: MoQSession?
 
-    init(transport: any WebTransportSession, loop: PacketLoop, profile: DraftProfile, link: InMemoryLink) {
+    init(
+        transport: any WebTransportSession,
+        loop: PacketLoop,
+        profile: DraftProfile,
+        configuration: MoQSessionConfiguration,
+        link: InMemoryLink
+    ) {
         self.transport = transport
         self.link = link
         self.made = MoQSession(
             transport: transport,
             loop: loop,
             profile: profile,
-            configuration: MoQSessionConfiguration(),
+            configuration: configuration,
             handler: self
         )
     }

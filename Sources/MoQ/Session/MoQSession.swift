@@ -182,8 +182,11 @@ public final class MoQSession {
             return
         }
         let uri = self.role == .server ? newSessionURI ?? "" : ""
-        let milliseconds = timeout.map { $0.clampedMilliseconds }
-        let goaway = Goaway(newSessionURI: uri, timeout: milliseconds, requestID: self.ledger.nextUnused)
+        var goaway = Goaway(newSessionURI: uri)
+        if self.profile.goawayForm == .uriTimeoutRequestID {
+            goaway.timeout = timeout.map { $0.clampedMilliseconds }
+            goaway.requestID = self.ledger.nextUnused
+        }
         guard self.send(.goaway(goaway), on: control), let timeout else {
             return
         }

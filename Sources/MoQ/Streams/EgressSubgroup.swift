@@ -53,7 +53,7 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
             self.reset(.internalError)
             return
         }
-        guard self.publisher.forward else {
+        guard self.publisher.forward || (self.state == .open && self.publisher.isForwardingToTheEnd) else {
             self.publisher.countNotForwarded()
             if self.state == .open {
                 self.reset(.cancelled)
