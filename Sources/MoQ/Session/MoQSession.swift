@@ -181,10 +181,9 @@ public final class MoQSession {
         guard self.machine.sendGoaway(), let control = self.control else {
             return
         }
-        let uri = self.role == .server ? newSessionURI ?? "" : ""
-        var goaway = Goaway(newSessionURI: uri)
+        var goaway = Goaway(newSessionURI: self.role == .server ? newSessionURI ?? "" : "")
         if self.profile.goawayForm == .uriTimeoutRequestID {
-            goaway.timeout = timeout.map { $0.clampedMilliseconds }
+            goaway.timeout = timeout?.clampedMilliseconds
             goaway.requestID = self.ledger.nextUnused
         }
         guard self.send(.goaway(goaway), on: control), let timeout else {
