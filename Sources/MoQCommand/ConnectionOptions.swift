@@ -60,4 +60,11 @@ struct ConnectionOptions: ParsableArguments {
             return handler
         }
     }
+
+    /// Sets what the options say about QUIC.
+    func apply(to quic: inout QUICConfiguration) {
+        quic.congestionControl = self.congestionControl
+        quic.keyLogFile = self.keylog
+        quic.qlogDirectory = self.qlogDir
+    }
 }

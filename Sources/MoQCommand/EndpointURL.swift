@@ -12,10 +12,10 @@ struct EndpointURL: Hashable, Sendable {
 
     /// Reads `moqt://host:port/path`.
     init(parsing text: String) throws {
-        do {
+        do throws(MoQURL.ParseError) {
             self.url = try MoQURL(text)
         } catch {
-            throw ValidationError("\(error)")
+            throw ValidationError(error.description)
         }
         self.authority = ListenAddress.authority(host: self.url.host, port: self.url.port)
     }

@@ -1,6 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 internal import ArgumentParser
+internal import Foundation
 
 /// Where a server listens: `HOST:PORT`, with the host of an IPv6 address in brackets. Port 0 lets the system choose.
 struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
@@ -29,6 +30,30 @@ struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
         }
         self.host = host
         self.port = port
+    }
+
+    /// The host as a number: names are looked up. What cannot be found is returned as it is.
+    var numericHost: String {
+        var hints = addrinfo()
+        hints.ai_family = AF_UNSPEC
+        hints.ai_flags = AI_NUMERICSERV
+        var list: UnsafeMutablePointer<addrinfo>?
+        guard unsafe getaddrinfo(self.host, nil, &hints, &list) == 0, let first = unsafe list else {
+            return self.host
+        }
+        defer { unsafe freeaddrinfo(first) }
+        var buffer = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+        let outcome = unsafe getnameinfo(
+            first.pointee.ai_addr,
+            first.pointee.ai_addrlen,
+            &buffer,
+            socklen_t(buffer.count),
+            nil,
+            0,
+            NI_NUMERICHOST
+        )
+        guard outcome == 0 else { return self.host }
+        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     var description: String {

@@ -40,7 +40,9 @@ struct ServerIdentityOptions: ParsableArguments {
 
     /// The certificate and key to use, and the fingerprint when they were made for this run. `host` is one of the names
     /// that a certificate made here is valid for.
-    func credentials(host: String) throws -> (QUICConfiguration.Credentials, fingerprint: SHA256Fingerprint?) {
+    func credentials(
+        host: String
+    ) throws -> (credentials: QUICConfiguration.Credentials, fingerprint: SHA256Fingerprint?) {
         if let cert = self.cert, let key = self.key {
             return (.files(certificate: cert, key: key), nil)
         }
@@ -48,7 +50,11 @@ struct ServerIdentityOptions: ParsableArguments {
         if !names.contains(host), host != "0.0.0.0", host != "::" {
             names.append(host)
         }
-        let certificate = try SelfSignedCertificate(days: 10, names: names)
-        return (.selfSigned(certificate), certificate.fingerprint)
+        do throws(QUICError) {
+            let certificate = try SelfSignedCertificate(days: 10, names: names)
+            return (.selfSigned(certificate), certificate.fingerprint)
+        } catch {
+            throw CommandFailure("--self-signed: \(error.message)")
+        }
     }
 }
