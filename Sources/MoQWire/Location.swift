@@ -15,7 +15,8 @@ public struct Location: Hashable, Comparable, Sendable {
         self.object = object
     }
 
-    /// Whether one location comes before another.
+    /// Orders by group, then by object.
+    @inlinable
     public static func < (lhs: Location, rhs: Location) -> Bool {
         (lhs.group, lhs.object) < (rhs.group, rhs.object)
     }

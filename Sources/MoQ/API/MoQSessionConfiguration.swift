@@ -1,0 +1,54 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+public import MoQWire
+
+/// The limits and habits of a session. The defaults suit a relay and its clients.
+public struct MoQSessionConfiguration: Sendable {
+    /// What this side says about itself in SETUP. ``SetupOptions/maxRequestID`` is filled in by the session.
+    public var setup: SetupOptions
+    /// How long the peer may take to complete the setup; then the session closes with CONTROL_MESSAGE_TIMEOUT.
+    public var setupTimeout: Duration
+    /// How many requests the peer may have open at a time (MAX_REQUEST_ID, up to draft 16; later drafts: requests
+    /// beyond it are answered EXCESSIVE_LOAD).
+    public var maxPeerRequests: Int
+    /// How many of our requests may wait for the setup or for the peer's permission.
+    public var maxWaitingRequests: Int
+    /// How many REQUEST_UPDATEs of ours may wait for their answers, per subscription.
+    public var maxWaitingUpdates: Int
+    /// How many data streams may be held back because nobody knows their track alias yet. Further ones are stopped.
+    public var maxHeldStreams: Int
+    /// How long a data stream may be held back for that reason.
+    public var heldStreamTimeout: Duration
+    /// How long after PUBLISH_DONE streams that it announces may stay away (draft-18 §10.11).
+    public var publishDoneTimeout: Duration
+    /// How many bytes a ``TrackPublisher`` may have queued before its subscriber counts as too far behind.
+    public var maxQueuedBytesPerTrack: Int
+    /// Above this many queued bytes a ``TrackPublisher`` reports that it is above the high watermark.
+    public var trackHighWatermark: Int
+    /// At this many queued bytes or fewer it reports that it drained.
+    public var trackLowWatermark: Int
+    /// How long the transport may take no byte of a track that is above its high watermark, or that ends.
+    public var stallTimeout: Duration
+    /// How many namespaces a peer may announce in answer to one SUBSCRIBE_NAMESPACE; more are a protocol violation.
+    public var maxNamespacesPerSubscription: Int
+    /// How many bytes of properties an object of a peer may have.
+    public var maxObjectPropertiesByteCount: Int
+
+    /// The defaults.
+    public init() {
+        self.setup = SetupOptions(implementation: "moqingbird")
+        self.setupTimeout = .seconds(10)
+        self.maxPeerRequests = 1_024
+        self.maxWaitingRequests = 256
+        self.maxWaitingUpdates = 64
+        self.maxHeldStreams = 64
+        self.heldStreamTimeout = .seconds(5)
+        self.publishDoneTimeout = .seconds(5)
+        self.maxQueuedBytesPerTrack = 16 << 20
+        self.trackHighWatermark = 1 << 20
+        self.trackLowWatermark = 512 << 10
+        self.stallTimeout = .seconds(5)
+        self.maxNamespacesPerSubscription = 65_536
+        self.maxObjectPropertiesByteCount = 65_536
+    }
+}

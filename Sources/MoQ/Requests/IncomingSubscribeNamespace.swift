@@ -1,0 +1,65 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+public import MoQWire
+
+/// A request of the peer to be told of namespaces. Loop only.
+///
+/// Answer with ``accept()`` or ``reject(_:reason:)``, now or later. When the last reference goes away without an answer,
+/// the peer gets INTERNAL_ERROR. Keep it to report namespaces.
+public final class IncomingSubscribeNamespace {
+    private let entry: NamespaceFeed
+
+    init(entry: NamespaceFeed) {
+        self.entry = entry
+    }
+
+    deinit {
+        self.entry.reject(.internalError, reason: "the request was not answered")
+    }
+
+    /// What the peer sent.
+    public var request: SubscribeNamespace {
+        self.entry.request
+    }
+
+    /// What the namespaces begin with.
+    public var prefix: TrackNamespace {
+        self.entry.request.prefix
+    }
+
+    /// The session it came in.
+    public var session: MoQSession {
+        self.entry.link.session
+    }
+
+    /// Called once when the peer cancels or the session closes. Not called after ``reject(_:reason:)``.
+    public var onCancelled: (() -> Void)? {
+        get { self.entry.onCancelled }
+        set { self.entry.onCancelled = newValue }
+    }
+
+    /// Accepts the request; call ``publish(_:)`` for each namespace that exists afterwards.
+    public func accept() {
+        self.entry.accept()
+    }
+
+    /// Refuses the request.
+    public func reject(_ code: RequestErrorCode, reason: String = "") {
+        self.entry.reject(code, reason: reason)
+    }
+
+    /// Reports that a namespace exists. Namespaces outside the prefix, and those reported already, are left out.
+    public func publish(_ namespace: TrackNamespace) {
+        self.entry.publish(namespace)
+    }
+
+    /// Reports that a namespace is gone. Left out when it was not reported.
+    public func withdraw(_ namespace: TrackNamespace) {
+        self.entry.withdraw(namespace)
+    }
+
+    /// Ends the request from this side; nothing can be reported afterwards.
+    public func end() {
+        self.entry.end()
+    }
+}

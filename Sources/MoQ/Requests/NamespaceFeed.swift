@@ -1,0 +1,97 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import MoQProtocol
+import MoQWire
+
+/// A SUBSCRIBE_NAMESPACE of the peer, for as long as it stands. Loop only.
+final class NamespaceFeed: SessionRequest {
+    let link: RequestLink
+    let request: SubscribeNamespace
+    var onCancelled: (() -> Void)?
+    private var machine: NamespaceFeedMachine
+
+    init(link: RequestLink, request: SubscribeNamespace) {
+        self.link = link
+        self.request = request
+        self.machine = NamespaceFeedMachine(
+            prefix: request.prefix,
+            reportsNamespaces: request.interest != .tracks
+        )
+    }
+
+    func accept() {
+        guard self.machine.accept() else {
+            return
+        }
+        self.link.send(.requestOk(RequestOk(requestID: self.link.id, answers: .subscribeNamespace)))
+    }
+
+    func reject(_ code: RequestErrorCode, reason: String) {
+        guard self.machine.reject() else {
+            return
+        }
+        self.onCancelled = nil
+        self.link.refuse(code, reason: reason)
+    }
+
+    func publish(_ namespace: TrackNamespace) {
+        if let suffix = self.machine.publish(namespace) {
+            self.link.send(.namespace(Namespace(suffix: suffix)))
+        }
+    }
+
+    func withdraw(_ namespace: TrackNamespace) {
+        if let suffix = self.machine.withdraw(namespace) {
+            self.link.send(.namespaceDone(NamespaceDone(suffix: suffix)))
+        }
+    }
+
+    func end() {
+        guard self.machine.ended() != .ended else {
+            return
+        }
+        self.onCancelled = nil
+        self.link.finish()
+        self.link.retire()
+    }
+
+    func receive(_ message: MoQMessage) throws(ProtocolViolation) {
+        guard case .requestUpdate(let update) = message else {
+            throw .protocolViolation("message that does not belong to a SUBSCRIBE_NAMESPACE")
+        }
+        try TokenRules.checkRequest(update.tokens)
+        guard update.namespacePrefix == nil else {
+            // A failed update closes the stream (draft-18 §10.9).
+            self.link.refuseUpdate(update.requestID, .notSupported, reason: "the prefix cannot be changed here")
+            self.link.finish()
+            self.link.retire()
+            self.cancelled()
+            return
+        }
+        self.link.acceptUpdate(update.requestID)
+    }
+
+    func peerFinished() {
+        self.link.finish()
+        self.link.retire()
+        self.cancelled()
+    }
+
+    func peerCancelled() {
+        self.link.retire()
+        self.cancelled()
+    }
+
+    func sessionClosed(_ closure: MoQSessionClosure) {
+        self.cancelled()
+    }
+
+    private func cancelled() {
+        guard self.machine.ended() != .ended else {
+            return
+        }
+        let onCancelled = self.onCancelled
+        self.onCancelled = nil
+        onCancelled?()
+    }
+}

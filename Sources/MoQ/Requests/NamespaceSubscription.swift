@@ -1,0 +1,165 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+internal import MoQProtocol
+public import MoQWire
+
+/// A request of this side to be told of namespaces. Loop only.
+public final class NamespaceSubscription {
+    /// What the namespaces begin with.
+    public let prefix: TrackNamespace
+    /// The session.
+    public let session: MoQSession
+
+    private let tokens: [AuthorizationToken]
+    private var machine: NamespaceSubscriptionMachine
+    private var link: RequestLink?
+    private var events: ((NamespaceEvent) -> Void)?
+    private var response: ((Result<Void, MoQError>) -> Void)?
+
+    init(
+        session: MoQSession,
+        prefix: TrackNamespace,
+        tokens: [AuthorizationToken],
+        events: @escaping (NamespaceEvent) -> Void,
+        response: @escaping (Result<Void, MoQError>) -> Void
+    ) {
+        self.session = session
+        self.prefix = prefix
+        self.tokens = tokens
+        self.machine = NamespaceSubscriptionMachine(limit: session.configuration.maxNamespacesPerSubscription)
+        self.events = events
+        self.response = response
+    }
+
+    /// Whether the peer has accepted the request and reports namespaces.
+    public var isEstablished: Bool {
+        self.machine.state == .established
+    }
+
+    /// The namespaces that exist now, as far as reported.
+    public var namespaces: [TrackNamespace] {
+        self.machine.suffixes.map { self.prefix.appending($0) }
+    }
+
+    /// Ends the subscription. Before the answer, the response fails with ``MoQError/Code/cancelled``; after it, the
+    /// last event is ``NamespaceEvent/ended(_:)``.
+    public func cancel() {
+        let state = self.machine.ended()
+        guard state != .ended else {
+            return
+        }
+        self.forgetPrefix()
+        if let link = self.link {
+            link.cancel()
+        } else {
+            self.session.withdraw(self)
+        }
+        self.tellEnd(state, MoQError(code: .cancelled, message: "the subscription was cancelled"), isPlanned: true)
+    }
+
+    private func forgetPrefix() {
+        if let index = self.session.prefixes.firstIndex(of: self.prefix) {
+            self.session.prefixes.remove(at: index)
+        }
+    }
+
+    private func respond(_ result: Result<Void, MoQError>) {
+        let response = self.response
+        self.response = nil
+        response?(result)
+    }
+
+    private func tellEnd(_ state: NamespaceSubscriptionMachine.State, _ error: MoQError, isPlanned: Bool) {
+        let events = self.events
+        self.events = nil
+        switch state {
+        case .pending:
+            self.respond(.failure(error))
+        case .established:
+            events?(.ended(isPlanned ? nil : error))
+        case .ended:
+            break
+        }
+    }
+
+    private func lost(_ message: String) {
+        let state = self.machine.ended()
+        guard state != .ended else {
+            return
+        }
+        self.forgetPrefix()
+        self.tellEnd(state, MoQError(code: .cancelledByPeer, message: message), isPlanned: false)
+    }
+}
+
+extension NamespaceSubscription: OutgoingRequest {
+    var kind: RequestKind {
+        .subscribeNamespace
+    }
+
+    var isWithdrawn: Bool {
+        self.machine.state == .ended
+    }
+
+    func openingMessage(id: RequestID) -> MoQMessage {
+        .subscribeNamespace(
+            SubscribeNamespace(requestID: id, prefix: self.prefix, interest: .namespaces, tokens: self.tokens)
+        )
+    }
+
+    func launched(_ link: RequestLink) {
+        self.link = link
+    }
+
+    func launchFailed(_ error: MoQError) {
+        let state = self.machine.ended()
+        guard state != .ended else {
+            return
+        }
+        if error.code != .prefixOverlap {
+            self.forgetPrefix()
+        }
+        self.tellEnd(state, error, isPlanned: false)
+    }
+
+    func receive(_ message: MoQMessage) throws(ProtocolViolation) {
+        switch message {
+        case .requestOk:
+            try self.machine.receivedOk()
+            self.respond(.success(()))
+        case .requestError(let error):
+            try self.machine.receivedError()
+            self.forgetPrefix()
+            self.link?.finish()
+            self.link?.retire()
+            self.events = nil
+            self.respond(.failure(MoQError(error)))
+        case .namespace(let message):
+            if try self.machine.receivedNamespace(message.suffix) {
+                self.events?(.published(self.prefix.appending(message.suffix)))
+            }
+        case .namespaceDone(let message):
+            try self.machine.receivedNamespaceDone(message.suffix)
+            self.events?(.withdrawn(self.prefix.appending(message.suffix)))
+        case .requestUpdate(let update):
+            self.link?.refuseUpdate(update.requestID, .notSupported, reason: "not the sender of the request")
+        default:
+            throw .protocolViolation("message that does not belong to a SUBSCRIBE_NAMESPACE")
+        }
+    }
+
+    func peerFinished() {
+        self.link?.finish()
+        self.link?.retire()
+        self.lost("the peer closed the request")
+    }
+
+    func peerCancelled() {
+        self.link?.retire()
+        self.lost("the peer cancelled the request")
+    }
+
+    func sessionClosed(_ closure: MoQSessionClosure) {
+        self.tellEnd(self.machine.ended(), MoQError(closure), isPlanned: false)
+    }
+}

@@ -1,0 +1,81 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import MoQProtocol
+import MoQWire
+
+/// A PUBLISH_NAMESPACE of the peer, for as long as it stands. Loop only.
+final class ReceivedAnnouncement: SessionRequest {
+    let link: RequestLink
+    let request: PublishNamespace
+    var onWithdrawn: (() -> Void)?
+    private var machine = AnnouncementMachine()
+
+    init(link: RequestLink, request: PublishNamespace) {
+        self.link = link
+        self.request = request
+    }
+
+    var isPending: Bool {
+        self.machine.state == .pending
+    }
+
+    func accept() {
+        guard self.machine.answer(accepting: true) else {
+            return
+        }
+        self.link.send(.requestOk(RequestOk(requestID: self.link.id, answers: .publishNamespace)))
+    }
+
+    func reject(_ code: RequestErrorCode, reason: String) {
+        guard self.machine.answer(accepting: false) else {
+            return
+        }
+        self.onWithdrawn = nil
+        self.link.refuse(code, reason: reason)
+    }
+
+    func cancel(_ code: RequestErrorCode, reason: String) {
+        guard self.machine.ended() != .ended else {
+            return
+        }
+        self.onWithdrawn = nil
+        self.link.cancel(requestCode: code, reason: reason)
+    }
+
+    func receive(_ message: MoQMessage) throws(ProtocolViolation) {
+        switch message {
+        case .requestUpdate(let update):
+            try TokenRules.checkRequest(update.tokens)
+            self.link.acceptUpdate(update.requestID)
+        case .publishNamespaceDone:
+            self.link.retire()
+            self.withdrawn()
+        default:
+            throw .protocolViolation("message that does not belong to a PUBLISH_NAMESPACE")
+        }
+    }
+
+    func peerFinished() {
+        self.link.finish()
+        self.link.retire()
+        self.withdrawn()
+    }
+
+    func peerCancelled() {
+        self.link.retire()
+        self.withdrawn()
+    }
+
+    func sessionClosed(_ closure: MoQSessionClosure) {
+        self.withdrawn()
+    }
+
+    private func withdrawn() {
+        guard self.machine.ended() != .ended else {
+            return
+        }
+        let onWithdrawn = self.onWithdrawn
+        self.onWithdrawn = nil
+        onWithdrawn?()
+    }
+}

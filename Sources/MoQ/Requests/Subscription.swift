@@ -1,0 +1,499 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+internal import MoQProtocol
+public import MoQWire
+internal import PacketLoop
+internal import WebTransport
+
+/// A subscription in which this side is the subscriber, begun with SUBSCRIBE or by accepting a PUBLISH. Loop only.
+///
+/// It need not be kept: the session keeps it as long as it lives. It ends exactly once, with a failed response or with
+/// ``TrackConsumer/trackEnded(_:)``.
+public final class Subscription {
+    /// Where a subscription is.
+    public enum State: Hashable, Sendable {
+        /// Not answered, possibly not even sent.
+        case pending
+        /// Objects may come, also after PUBLISH_DONE.
+        case active
+        /// Over.
+        case ended
+    }
+
+    /// The track.
+    public let track: FullTrackName
+    /// The session.
+    public let session: MoQSession
+    /// What stands for the track on streams, once the subscription is active.
+    public private(set) var trackAlias: TrackAlias?
+    /// The largest location that the publisher named when it answered.
+    public private(set) var largestObject: Location?
+    /// The properties of the track.
+    public private(set) var properties = PropertyList()
+    /// Whether this side has paused the flow with ``pause()``.
+    public private(set) var isPaused = false
+
+    /// The priority of subgroups that do not carry one.
+    private(set) var defaultPublisherPriority: UInt8 = 128
+    private(set) var consumer: (any TrackConsumer)?
+    private let request: SubscribeRequest
+    private var machine: SubscriptionMachine
+    private var link: RequestLink?
+    private var response: ((Result<SubscribeOk, MoQError>) -> Void)?
+    private var updates: [(id: RequestID, response: ((Result<RequestOk, MoQError>) -> Void)?)] = []
+    private var streams: [IngressStream] = []
+    private var graceTimer: LoopTimer?
+    /// Bytes received in total, and how many there were when the grace period began.
+    private var bytesReceived: UInt64 = 0
+    private var bytesAtGraceStart: UInt64 = 0
+
+    init(
+        session: MoQSession,
+        request: SubscribeRequest,
+        consumer: any TrackConsumer,
+        response: @escaping (Result<SubscribeOk, MoQError>) -> Void
+    ) {
+        self.session = session
+        self.track = request.track
+        self.request = request
+        self.consumer = consumer
+        self.response = response
+        self.machine = SubscriptionMachine(gracePeriod: session.configuration.publishDoneTimeout)
+    }
+
+    /// Makes the subscription that accepting a PUBLISH begins.
+    init(
+        accepting publish: Publish,
+        link: RequestLink,
+        parameters: SubscriptionParameters,
+        consumer: any TrackConsumer
+    ) {
+        self.session = link.session
+        self.track = publish.track
+        self.request = SubscribeRequest(track: publish.track, parameters: parameters)
+        self.link = link
+        self.consumer = consumer
+        self.trackAlias = publish.trackAlias
+        self.largestObject = publish.largestObject
+        self.properties = publish.properties
+        self.machine = SubscriptionMachine(gracePeriod: link.session.configuration.publishDoneTimeout)
+    }
+
+    /// Where the subscription is.
+    public var state: State {
+        switch self.machine.state {
+        case .pending: .pending
+        case .established, .draining: .active
+        case .ended: .ended
+        }
+    }
+
+    /// The id of the request, once it was sent.
+    public var requestID: RequestID? {
+        self.link?.id
+    }
+
+    /// How many data streams of the subscription have been seen.
+    public var streamCount: UInt64 {
+        self.machine.streamsSeen
+    }
+
+    /// Ends the subscription.
+    ///
+    /// Before the answer, the response fails with ``MoQError/Code/cancelled``; after it, subgroups that are open are
+    /// reset and the consumer is told that the track ended, all before this returns.
+    public func cancel() {
+        self.cancel(MoQError(code: .cancelled, message: "the subscription was cancelled"))
+    }
+
+    func cancel(_ error: MoQError) {
+        let action = self.machine.cancel()
+        guard action != .nothing else {
+            return
+        }
+        if let link = self.link {
+            if action == .endLocally {
+                link.retire()
+            } else {
+                link.cancel()
+            }
+        } else {
+            self.session.withdraw(self)
+        }
+        if action == .cancel(wasEstablished: false) {
+            self.fail(error)
+        } else {
+            self.end(TrackEnd(cause: .cancelled, status: .internalError, reason: error.message))
+        }
+    }
+
+    /// Changes what the subscriber wants (draft-18 §10.9, "REQUEST_UPDATE"). What is nil stays as it is.
+    ///
+    /// `response` is called once, on the loop; it fails at once when the subscription is not active, when too many
+    /// updates wait for their answers, or when the peer permits no further request.
+    public func update(
+        forward: Bool? = nil,
+        priority: UInt8? = nil,
+        filter: SubscriptionFilter? = nil,
+        newGroupRequest: UInt64? = nil,
+        response: ((Result<RequestOk, MoQError>) -> Void)? = nil
+    ) {
+        guard let link = self.link, self.machine.state == .established else {
+            response?(.failure(MoQError(code: .invalidState, message: "the subscription is not active")))
+            return
+        }
+        guard self.updates.count < self.session.configuration.maxWaitingUpdates else {
+            response?(.failure(MoQError(code: .requestLimit, message: "too many updates wait for their answers")))
+            return
+        }
+        guard let id = self.session.allocateUpdate() else {
+            response?(.failure(MoQError(code: .requestLimit, message: "the peer permits no further request")))
+            return
+        }
+        let parameters = SubscriptionParameters(
+            subscriberPriority: priority,
+            forward: forward,
+            filter: filter,
+            newGroupRequest: newGroupRequest
+        )
+        let message = RequestUpdate(requestID: id, existingRequestID: link.id, parameters: parameters)
+        self.updates.append((id, response))
+        if self.session.profile.repliesCarryRequestID {
+            self.session.updates[id] = self
+        } else {
+            link.stream.pendingUpdates.append(id)
+        }
+        guard link.send(.requestUpdate(message)) else {
+            self.updates.removeAll { $0.id == id }
+            self.session.updates[id] = nil
+            link.stream.pendingUpdates.removeAll { $0 == id }
+            response?(.failure(MoQError(code: .notExpressible, message: "the update could not be sent")))
+            return
+        }
+    }
+
+    /// Stops reading all data streams of the subscription. Their windows close, so that the publisher has to wait; what
+    /// is under way is kept. Datagrams still come.
+    public func pause() {
+        guard !self.isPaused, self.state != .ended else {
+            return
+        }
+        self.isPaused = true
+        for stream in self.streams {
+            stream.pause()
+        }
+    }
+
+    /// Reads on.
+    public func resume() {
+        guard self.isPaused else {
+            return
+        }
+        self.isPaused = false
+        // Reading may end streams, or pause again.
+        for stream in self.streams where !self.isPaused {
+            stream.resume()
+        }
+    }
+
+    // MARK: Streams
+
+    /// A data stream belongs to this subscription.
+    func attach(_ stream: IngressStream) {
+        stream.index = self.streams.count
+        self.streams.append(stream)
+        self.machine.streamOpened()
+        if self.isPaused {
+            stream.pause()
+        }
+    }
+
+    /// A data stream is over.
+    func detach(_ stream: IngressStream) {
+        guard stream.index < self.streams.count, self.streams[stream.index] === stream else {
+            return
+        }
+        let last = self.streams.removeLast()
+        if last !== stream {
+            last.index = stream.index
+            self.streams[stream.index] = last
+        }
+        self.perform(self.machine.streamEnded())
+    }
+
+    /// Bytes came on one of the streams.
+    func countReceived(_ count: Int) {
+        self.bytesReceived &+= UInt64(count)
+    }
+
+    /// An object came in a datagram.
+    func receive(_ datagram: ObjectDatagram, payload: Bytes) {
+        guard self.state == .active else {
+            return
+        }
+        self.consumer?.receive(datagram, payload: payload)
+    }
+
+    // MARK: Accepting a PUBLISH
+
+    /// Answers PUBLISH_OK and takes the place of the offer.
+    func acceptOffer(parameters: SubscriptionParameters) {
+        guard let link = self.link, let alias = self.trackAlias else {
+            return
+        }
+        if let other = self.session.subscribedTracks[self.track] {
+            guard other.state == .pending else {
+                link.refuse(.duplicateSubscription, reason: "there is a subscription to this track already")
+                self.acceptFailed()
+                return
+            }
+            other.cancel(MoQError(code: .superseded, message: "the peer's PUBLISH was accepted instead"))
+        }
+        guard link.send(.publishOk(PublishOk(requestID: link.id, parameters: parameters))) else {
+            link.refuse(.internalError, reason: "the answer cannot be expressed")
+            self.acceptFailed()
+            return
+        }
+        self.session.requests[link.id] = self
+        if link.stream.isRequestStream {
+            link.stream.request = self
+        }
+        do throws(ProtocolViolation) {
+            try self.activate(alias)
+            self.session.deliverHeldStreams(of: self, alias)
+        } catch {
+            self.session.close(error)
+        }
+    }
+
+    /// The offer was gone.
+    func acceptFailed() {
+        _ = self.machine.terminated()
+        let consumer = self.consumer
+        self.consumer = nil
+        _ = self.session.loop.schedule(after: .zero) {
+            consumer?.trackEnded(
+                TrackEnd(cause: .cancelledByPeer, status: .internalError, reason: "the offer was gone")
+            )
+        }
+    }
+
+    private func activate(_ alias: TrackAlias) throws(ProtocolViolation) {
+        if self.machine.state == .pending {
+            try self.session.claim(alias, for: self)
+        }
+        try self.machine.accepted()
+        self.trackAlias = alias
+        self.defaultPublisherPriority = self.properties.defaultPublisherPriority ?? 128
+        self.session.subscribedTracks[self.track] = self
+        self.session.totals.liveSubscriptions += 1
+    }
+
+    // MARK: Ending
+
+    private func perform(_ action: SubscriptionMachine.Action) {
+        switch action {
+        case .none:
+            break
+        case .wait(let instant):
+            self.bytesAtGraceStart = self.bytesReceived
+            self.graceTimer?.cancel()
+            let deadline = LoopInstant(microseconds: instant.microseconds)
+            self.graceTimer = self.session.loop.schedule(at: deadline) { [weak self] in
+                self?.graceTimerFired()
+            }
+        case .end(let done):
+            self.link?.retire()
+            self.end(
+                TrackEnd(
+                    cause: .publishDone,
+                    status: done.status,
+                    streamCount: done.streamCount,
+                    reason: done.reason
+                )
+            )
+        }
+    }
+
+    private func graceTimerFired() {
+        let hasProgress = self.isPaused || self.bytesReceived != self.bytesAtGraceStart
+        let now = MonotonicInstant(microseconds: self.session.loop.now.microseconds)
+        self.perform(self.machine.graceTimerFired(now: now, hasProgress: hasProgress))
+    }
+
+    private func fail(_ error: MoQError) {
+        self.forget()
+        self.consumer = nil
+        let response = self.response
+        self.response = nil
+        response?(.failure(error))
+    }
+
+    /// Ends a subscription that was active.
+    private func end(_ end: TrackEnd) {
+        self.session.totals.liveSubscriptions -= 1
+        self.forget()
+        let streams = self.streams
+        self.streams = []
+        for stream in streams {
+            stream.stop(end.cause == .sessionClosed ? .sessionClosed : .cancelled)
+        }
+        let updates = self.updates
+        self.updates = []
+        for update in updates {
+            self.session.updates[update.id] = nil
+            update.response?(.failure(MoQError(code: .invalidState, message: "the subscription ended")))
+        }
+        let consumer = self.consumer
+        self.consumer = nil
+        consumer?.trackEnded(end)
+    }
+
+    private func forget() {
+        self.graceTimer?.cancel()
+        self.graceTimer = nil
+        if self.session.subscribedTracks[self.track] === self {
+            self.session.subscribedTracks[self.track] = nil
+        }
+        if let alias = self.trackAlias, self.session.aliases[alias] === self {
+            self.session.aliases[alias] = nil
+            self.session.retireAlias(alias)
+        }
+    }
+
+    /// The subscription is lost without PUBLISH_DONE.
+    private func lost(_ reason: String) {
+        let state = self.machine.terminated()
+        self.link?.retire()
+        switch state {
+        case .pending:
+            self.fail(MoQError(code: .cancelledByPeer, message: reason))
+        case .established, .draining:
+            self.end(TrackEnd(cause: .cancelledByPeer, status: .internalError, reason: reason))
+        case .ended:
+            break
+        }
+    }
+}
+
+extension Subscription: OutgoingRequest {
+    var kind: RequestKind {
+        .subscribe
+    }
+
+    var isWithdrawn: Bool {
+        self.machine.state == .ended
+    }
+
+    func openingMessage(id: RequestID) -> MoQMessage {
+        .subscribe(
+            Subscribe(
+                requestID: id,
+                track: self.track,
+                parameters: self.request.parameters,
+                tokens: self.request.tokens
+            )
+        )
+    }
+
+    func launched(_ link: RequestLink) {
+        self.link = link
+        self.session.subscribedTracks[self.track] = self
+    }
+
+    func launchFailed(_ error: MoQError) {
+        if self.machine.terminated() == .pending {
+            self.fail(error)
+        }
+    }
+
+    func receive(_ message: MoQMessage) throws(ProtocolViolation) {
+        switch message {
+        case .subscribeOk(let ok):
+            guard self.link?.kind == .subscribe else {
+                throw .protocolViolation("SUBSCRIBE_OK for a PUBLISH")
+            }
+            self.largestObject = ok.largestObject
+            self.properties = ok.properties
+            try self.activate(ok.trackAlias)
+            let response = self.response
+            self.response = nil
+            response?(.success(ok))
+            self.session.deliverHeldStreams(of: self, ok.trackAlias)
+        case .requestError(let error):
+            if let response = try self.takeUpdate(error.requestID) {
+                response(.failure(MoQError(error)))
+                return
+            }
+            try self.machine.rejected()
+            self.link?.finish()
+            self.link?.retire()
+            self.fail(MoQError(error))
+        case .requestOk(let ok):
+            guard let response = try self.takeUpdate(ok.requestID) else {
+                throw .protocolViolation("REQUEST_OK for a SUBSCRIBE")
+            }
+            response(.success(ok))
+        case .publishDone(let done):
+            try self.receive(done)
+        case .requestUpdate(let update):
+            if self.link?.kind == .publish {
+                self.link?.acceptUpdate(update.requestID)
+            } else {
+                self.link?.refuseUpdate(update.requestID, .notSupported, reason: "not the sender of the request")
+            }
+        default:
+            throw .protocolViolation("message that does not belong to a subscription")
+        }
+    }
+
+    private func receive(_ done: PublishDone) throws(ProtocolViolation) {
+        let action = try self.machine.receivedDone(
+            SubscriptionMachine.Done(
+                status: done.status,
+                streamCount: done.streamCount,
+                reason: done.reason.text
+            ),
+            now: MonotonicInstant(microseconds: self.session.loop.now.microseconds)
+        )
+        self.link?.finish()
+        self.perform(action)
+    }
+
+    /// The response of the update with this id, or nil when it is no update's id.
+    private func takeUpdate(
+        _ id: RequestID?
+    ) throws(ProtocolViolation) -> ((Result<RequestOk, MoQError>) -> Void)? {
+        guard let index = self.updates.firstIndex(where: { $0.id == id }) else {
+            return nil
+        }
+        let response = self.updates.remove(at: index).response
+        return response ?? { _ in }
+    }
+
+    func peerFinished() {
+        self.link?.finish()
+        if self.machine.state != .draining {
+            self.lost("the publisher closed the request")
+        }
+    }
+
+    func peerCancelled() {
+        if self.machine.state != .draining {
+            self.lost("the publisher cancelled the request")
+        }
+    }
+
+    func sessionClosed(_ closure: MoQSessionClosure) {
+        switch self.machine.terminated() {
+        case .pending:
+            self.fail(MoQError(closure))
+        case .established, .draining:
+            self.end(
+                TrackEnd(cause: .sessionClosed, status: .internalError, reason: "session closed: \(closure)")
+            )
+        case .ended:
+            break
+        }
+    }
+}

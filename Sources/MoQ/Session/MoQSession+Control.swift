@@ -1,0 +1,226 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+internal import MoQProtocol
+internal import MoQWire
+internal import WebTransport
+
+// Control streams: setup, the messages of the session as a whole, and where each message of a request goes.
+extension MoQSession {
+    /// The most bytes that may wait on one control or request stream. A peer that lets more pile up does not read.
+    static let maximumQueuedControlBytes = 4 << 20
+
+    /// Whether the next bidirectional stream of the peer may be the control stream.
+    var awaitsControlStream: Bool {
+        self.profile.controlShape == .singleBidirectional && self.role == .server && self.peerControl == nil
+    }
+
+    /// What this side says in SETUP.
+    private var ownSetup: MoQMessage {
+        var options = self.configuration.setup
+        options.maxRequestID = self.ledger.initialLimit
+        if self.role == .server {
+            options.path = nil
+            options.authority = nil
+        }
+        return .setup(Setup(options: options))
+    }
+
+    /// Opens the stream that our control messages go out on, and sends SETUP.
+    func openControlStream() {
+        do throws(WebTransportError) {
+            let stream: MessageStream
+            switch self.profile.controlShape {
+            case .singleBidirectional:
+                let pair = try self.transport.openBidirectionalStream(priority: .control)
+                stream = MessageStream(
+                    session: self,
+                    output: pair.send,
+                    input: pair.receive,
+                    purpose: .control,
+                    isOpenedByUs: true
+                )
+                self.peerControl = stream
+            case .pairWithRequestStreams:
+                stream = MessageStream(
+                    session: self,
+                    output: try self.transport.openUnidirectionalStream(priority: .control),
+                    input: nil,
+                    purpose: .control,
+                    isOpenedByUs: true
+                )
+            }
+            self.control = stream
+            stream.activate()
+            self.send(self.ownSetup, on: stream)
+        } catch {
+            self.close(.internalError, reason: "no control stream: \(error)")
+        }
+    }
+
+    /// Sends a message. Returns false when nothing was sent: the session or the stream is over, or the draft cannot
+    /// say it.
+    @discardableResult
+    func send(_ message: MoQMessage, on stream: MessageStream) -> Bool {
+        guard self.isOpen else {
+            return false
+        }
+        do throws(MoQWireError) {
+            let bytes = try self.encode(message)
+            guard stream.queuedByteCount + bytes.count <= Self.maximumQueuedControlBytes else {
+                self.close(.internalError, reason: "the peer does not read its control messages")
+                return false
+            }
+            do throws(WebTransportError) {
+                try stream.write(bytes)
+            } catch {
+                return false
+            }
+            self.totals.messagesSent &+= 1
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    /// The bytes of a message in the draft of the session.
+    func encode(_ message: MoQMessage) throws(MoQWireError) -> [UInt8] {
+        try MessageCodec(profile: self.profile, role: self.role).encode(message)
+    }
+
+    /// The first message in the bytes and its length, or nil when it is not complete.
+    func decode(_ bytes: RawSpan, context: StreamContext) throws(MoQWireError) -> (MoQMessage, Int)? {
+        switch try MessageCodec(profile: self.profile, role: self.role).decode(bytes, on: context) {
+        case .needMore:
+            return nil
+        case .message(let message, let consumed):
+            return (message, consumed)
+        }
+    }
+
+    /// A control message arrived.
+    func countReceivedMessage() {
+        self.totals.messagesReceived &+= 1
+    }
+
+    /// A message arrived for a request that is over.
+    func countLateMessage() {
+        self.totals.lateMessages &+= 1
+    }
+
+    /// A request came before the setup. Returns false when too many did.
+    func hold(_ stream: MessageStream) -> Bool {
+        guard self.heldRequests.count < self.configuration.maxHeldStreams else {
+            return false
+        }
+        self.heldRequests.append(stream)
+        return true
+    }
+
+    // MARK: Messages
+
+    /// The first message of a bidirectional stream of the peer.
+    func receiveFirst(_ message: MoQMessage, on stream: MessageStream) throws(ProtocolViolation) {
+        if case .setup = message {
+            stream.becomeControl()
+            self.control = stream
+            self.peerControl = stream
+            try self.receiveControl(message, on: stream)
+            return
+        }
+        guard let kind = message.requestKind, let id = message.requestID else {
+            throw .protocolViolation("bidirectional stream that begins with no request")
+        }
+        stream.begin(kind, id: id)
+        try self.receiveRequest(message, on: stream)
+    }
+
+    /// A message on a control stream.
+    func receiveControl(_ message: MoQMessage, on stream: MessageStream) throws(ProtocolViolation) {
+        if case .setup(let setup) = message {
+            try self.receiveSetup(setup.options)
+            return
+        }
+        guard self.state == .established else {
+            throw .protocolViolation("control message before SETUP")
+        }
+        switch message {
+        case .goaway(let goaway):
+            try self.machine.receivedGoaway(goaway)
+            self.failWaiting(MoQError(code: .goingAway, message: "the peer sent GOAWAY"))
+            let uri = goaway.newSessionURI.isEmpty ? nil : goaway.newSessionURI
+            let timeout = goaway.timeout.flatMap { $0 == 0 ? nil : Duration.clamped(milliseconds: $0) }
+            self.handler?.session(self, didReceiveGoaway: uri, timeout: timeout)
+        case .maxRequestID(let message):
+            try self.allocator.raise(to: message.maximum)
+            self.launchWaiting()
+        case .requestsBlocked:
+            // Nothing to do: the limit rises by itself as requests end.
+            break
+        case .subscribe, .publish, .publishNamespace, .subscribeNamespace, .subscribeTracks, .fetch, .trackStatus:
+            try self.receiveRequest(message, on: stream)
+        case .requestUpdate(let update):
+            try self.receiveUpdate(update, on: stream)
+        default:
+            try self.receiveForRequest(message)
+        }
+    }
+
+    private func receiveSetup(_ options: SetupOptions) throws(ProtocolViolation) {
+        try TokenRules.checkSetup(options.tokens)
+        let action = try self.machine.receivedSetup(options)
+        self.cancelSetupTimer()
+        self.peerSetup = options
+        if self.profile.hasRequestLimit {
+            self.allocator.setInitialLimit(options.maxRequestID ?? RequestID(0))
+        }
+        if action.sendSetup, let control = self.control {
+            self.send(self.ownSetup, on: control)
+        }
+        self.handler?.sessionDidSetUp(self)
+        let held = self.heldRequests
+        self.heldRequests = []
+        for stream in held where self.isOpen {
+            stream.resumeAfterSetup()
+        }
+        self.launchWaiting()
+    }
+
+    /// A REQUEST_UPDATE on the control stream: it names the request that it changes.
+    private func receiveUpdate(_ update: RequestUpdate, on stream: MessageStream) throws(ProtocolViolation) {
+        try self.checkPeerRequest(update.requestID)
+        guard let existing = update.existingRequestID else {
+            throw .protocolViolation("REQUEST_UPDATE without a request")
+        }
+        if let request = self.requests[existing] {
+            try request.receive(.requestUpdate(update))
+            return
+        }
+        guard self.ledger.hasSeen(existing) || self.allocator.hasIssued(existing) else {
+            throw .protocolViolation("REQUEST_UPDATE for request \(existing), which does not exist")
+        }
+        // The request ended while the update was on its way.
+        self.totals.lateMessages &+= 1
+        let error = RequestError(requestID: update.requestID, answers: .requestUpdate, code: .doesNotExist)
+        self.send(.requestError(error), on: stream)
+        self.peerRequestEnded()
+    }
+
+    /// A message on the control stream that answers or follows a request.
+    private func receiveForRequest(_ message: MoQMessage) throws(ProtocolViolation) {
+        guard let id = message.requestID else {
+            throw .protocolViolation("message that does not belong on a control stream")
+        }
+        if let owner = self.updates.removeValue(forKey: id) {
+            try owner.receive(message)
+            return
+        }
+        guard let request = self.requests[id] else {
+            guard self.allocator.hasIssued(id) || self.ledger.hasSeen(id) else {
+                throw .protocolViolation("message for request \(id), which does not exist")
+            }
+            self.totals.lateMessages &+= 1
+            return
+        }
+        try request.receive(message)
+    }
+}

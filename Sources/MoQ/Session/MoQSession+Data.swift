@@ -1,0 +1,159 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+internal import MoQProtocol
+internal import MoQWire
+public import WebTransport
+
+// Data streams and datagrams: which subscription they belong to.
+extension MoQSession {
+    /// The peer's control stream, where it has one of its own. Nil when there is one already.
+    func makePeerControlStream(_ input: ReceiveStream) -> MessageStream? {
+        guard self.peerControl == nil else {
+            return nil
+        }
+        let stream = MessageStream(
+            session: self,
+            output: nil,
+            input: input,
+            purpose: .control,
+            isOpenedByUs: false
+        )
+        self.peerControl = stream
+        return stream
+    }
+
+    /// The alias of the next track of ours.
+    func makeAlias() -> TrackAlias {
+        let alias = TrackAlias(self.nextAlias)
+        self.nextAlias &+= 1
+        return alias
+    }
+
+    /// A subscription is active under this alias.
+    ///
+    /// - Throws: DUPLICATE_TRACK_ALIAS when another one is.
+    func claim(_ alias: TrackAlias, for subscription: Subscription) throws(ProtocolViolation) {
+        if let owner = self.aliases[alias], owner !== subscription {
+            throw ProtocolViolation(.duplicateTrackAlias, "track alias \(alias) stands for another track")
+        }
+        self.aliases[alias] = subscription
+        self.retiredAliases.remove(alias)
+    }
+
+    /// Nothing more is wanted under this alias: what waits for it, and what comes late, is stopped.
+    func retireAlias(_ alias: TrackAlias) {
+        guard self.aliases[alias] == nil else {
+            return
+        }
+        self.retiredAliases.insert(alias)
+        for stream in self.heldStreams where stream.heldAlias == alias {
+            stream.stop(.cancelled)
+        }
+    }
+
+    /// Holds a data stream back until somebody knows its alias. Returns false when that is in vain, or when too many
+    /// are held already.
+    func hold(_ stream: IngressStream, alias: TrackAlias) -> Bool {
+        guard !self.retiredAliases.contains(alias), self.heldStreams.count < self.configuration.maxHeldStreams else {
+            return false
+        }
+        self.heldStreams.append(stream)
+        return true
+    }
+
+    /// A stream is not held back any more.
+    func releaseHeld(_ stream: IngressStream) {
+        self.heldStreams.removeAll { $0 === stream }
+    }
+
+    /// The streams that waited for this subscription can go on.
+    func deliverHeldStreams(of subscription: Subscription, _ alias: TrackAlias) {
+        let streams = self.heldStreams.filter { $0.heldAlias == alias }
+        guard !streams.isEmpty else {
+            return
+        }
+        self.heldStreams.removeAll { $0.heldAlias == alias }
+        for stream in streams {
+            if subscription.state == .active {
+                stream.claimed(by: subscription)
+            } else {
+                stream.stop(.cancelled)
+            }
+        }
+    }
+
+    /// Sends an object in a datagram. Returns whether it was queued; if not, it is counted.
+    func send(_ datagram: ObjectDatagram, payload: Bytes, alias: TrackAlias) -> Bool {
+        var datagram = datagram
+        datagram.trackAlias = alias
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(DatagramCodec.maximumHeaderLength + datagram.properties.bytes.count + payload.count)
+        do {
+            try DatagramCodec(profile: self.profile).encode(datagram, into: &bytes)
+            payload.append(to: &bytes)
+            try self.transport.sendDatagram(Bytes(bytes))
+            return true
+        } catch {
+            self.totals.datagramsNotSent &+= 1
+            return false
+        }
+    }
+
+    private func receiveDatagram(_ bytes: RawSpan) {
+        do throws(MoQWireError) {
+            switch try DatagramCodec(profile: self.profile).decode(bytes) {
+            case .padding:
+                break
+            case .object(let datagram, let payloadOffset):
+                guard let subscription = self.aliases[datagram.trackAlias] else {
+                    self.totals.datagramsUnknownTrack &+= 1
+                    return
+                }
+                let payload = bytes.extracting(payloadOffset...)
+                self.totals.objectsReceived &+= 1
+                self.totals.payloadBytesReceived &+= UInt64(payload.byteCount)
+                subscription.receive(datagram, payload: Bytes(copying: payload))
+            }
+        } catch {
+            self.close(ProtocolViolation(error.code, error.reason))
+        }
+    }
+}
+
+extension MoQSession: WebTransportHandler {
+    /// A unidirectional stream of the peer. For the transport to call.
+    public func transport(_ transport: any WebTransportSession, didOpen stream: ReceiveStream) {
+        guard self.isOpen else {
+            return
+        }
+        stream.reader = IngressStream(session: self, stream: stream)
+    }
+
+    /// A bidirectional stream of the peer. For the transport to call.
+    public func transport(_ transport: any WebTransportSession, didOpen stream: BidirectionalStream) {
+        guard self.isOpen else {
+            return
+        }
+        let message = MessageStream(
+            session: self,
+            output: stream.send,
+            input: stream.receive,
+            purpose: .undecided,
+            isOpenedByUs: false
+        )
+        message.activate()
+    }
+
+    /// A datagram of the peer. For the transport to call.
+    public func transport(_ transport: any WebTransportSession, didReceiveDatagram bytes: RawSpan) {
+        guard self.isOpen else {
+            return
+        }
+        self.receiveDatagram(bytes)
+    }
+
+    /// The transport is over. For the transport to call.
+    public func transport(_ transport: any WebTransportSession, didClose info: WebTransportCloseInfo) {
+        self.transportClosed(info)
+    }
+}

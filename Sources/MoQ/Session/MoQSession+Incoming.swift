@@ -1,0 +1,124 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+internal import MoQProtocol
+internal import MoQWire
+
+// What the peer asks for.
+extension MoQSession {
+    /// The peer used a request id.
+    func checkPeerRequest(_ id: RequestID) throws(ProtocolViolation) {
+        try self.ledger.receivedRequest(id)
+    }
+
+    /// A request of the peer is over: it may make another.
+    func peerRequestEnded() {
+        guard let limit = self.ledger.requestEnded(), let control = self.control else {
+            return
+        }
+        self.send(.maxRequestID(MaxRequestID(maximum: limit)), on: control)
+    }
+
+    /// A request is over: forgets it.
+    func retire(_ link: RequestLink) {
+        self.requests[link.id] = nil
+        if link.stream.isRequestStream {
+            link.stream.requestEnded()
+        }
+        guard !link.isOurs else {
+            return
+        }
+        self.peerPrefixes[link.id] = nil
+        self.peerRequestEnded()
+    }
+
+    /// A request of the peer, the first message on its stream where it has one.
+    func receiveRequest(_ message: MoQMessage, on stream: MessageStream) throws(ProtocolViolation) {
+        guard let id = message.requestID, let kind = message.requestKind else {
+            throw .protocolViolation("request without an id")
+        }
+        try self.checkPeerRequest(id)
+        let link = RequestLink(session: self, id: id, kind: kind, isOurs: false, stream: stream)
+        guard self.machine.receivedRequest() == .handle else {
+            link.refuse(.goingAway, reason: "GOAWAY was sent")
+            return
+        }
+        guard self.mayHaveMoreRequests else {
+            link.refuse(.excessiveLoad, reason: "too many requests")
+            return
+        }
+        switch message {
+        case .subscribe(let subscribe):
+            try TokenRules.checkRequest(subscribe.tokens)
+            self.receive(subscribe, link)
+        case .publish(let publish):
+            try TokenRules.checkRequest(publish.tokens)
+            try self.receive(publish, link)
+        case .publishNamespace(let announcement):
+            try TokenRules.checkRequest(announcement.tokens)
+            let entry = ReceivedAnnouncement(link: link, request: announcement)
+            self.register(entry, link)
+            self.handler?.session(self, didReceive: IncomingPublishNamespace(entry: entry))
+        case .subscribeNamespace(let request):
+            try TokenRules.checkRequest(request.tokens)
+            self.receive(request, link)
+        default:
+            self.totals.requestsNotSupported &+= 1
+            link.refuse(.notSupported, reason: "\(kind) is not implemented")
+        }
+    }
+
+    /// Whether the peer may have one more request open, where no limit of the draft says so already.
+    private var mayHaveMoreRequests: Bool {
+        let limit = self.configuration.maxPeerRequests
+        guard !self.profile.hasRequestLimit, self.requests.count >= limit else {
+            return true
+        }
+        return self.requests.keys.count { $0.issuer != self.role } < limit
+    }
+
+    private func register(_ request: any SessionRequest, _ link: RequestLink) {
+        self.requests[link.id] = request
+        if link.stream.isRequestStream {
+            link.stream.request = request
+        }
+    }
+
+    private func receive(_ request: Subscribe, _ link: RequestLink) {
+        guard !self.publishedTracks.contains(request.track) else {
+            link.refuse(.duplicateSubscription, reason: "there is a subscription to this track already")
+            return
+        }
+        let publisher = TrackPublisher(link: link, request: request)
+        self.register(publisher, link)
+        self.handler?.session(self, didReceive: IncomingSubscribe(entry: publisher, request: request))
+    }
+
+    private func receive(_ request: Publish, _ link: RequestLink) throws(ProtocolViolation) {
+        if let owner = self.aliases[request.trackAlias], owner.track != request.track {
+            throw ProtocolViolation(
+                .duplicateTrackAlias,
+                "PUBLISH uses track alias \(request.trackAlias) of another track"
+            )
+        }
+        let isEstablished = self.subscribedTracks[request.track]?.state == .active
+        guard !isEstablished, !self.offeredTracks.contains(request.track) else {
+            link.refuse(.duplicateSubscription, reason: "there is a subscription to this track already")
+            return
+        }
+        let offer = PublishOffer(link: link, request: request)
+        self.offeredTracks.insert(request.track)
+        self.register(offer, link)
+        self.handler?.session(self, didReceive: IncomingPublish(entry: offer))
+    }
+
+    private func receive(_ request: SubscribeNamespace, _ link: RequestLink) {
+        guard !self.peerPrefixes.values.contains(where: { $0.overlaps(request.prefix) }) else {
+            link.refuse(.prefixOverlap, reason: "the prefix overlaps with another one of this session")
+            return
+        }
+        self.peerPrefixes[link.id] = request.prefix
+        let feed = NamespaceFeed(link: link, request: request)
+        self.register(feed, link)
+        self.handler?.session(self, didReceive: IncomingSubscribeNamespace(entry: feed))
+    }
+}

@@ -1,0 +1,305 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+internal import DequeModule
+internal import MoQProtocol
+public import MoQWire
+public import PacketLoop
+public import WebTransport
+
+/// One session of Media over QUIC Transport, on top of a WebTransport session, in the role of client or server.
+///
+/// It speaks the draft of its profile; everything above sees the same model for all drafts. Requests go out as soon as the
+/// setup is complete and the peer permits, and are kept waiting until then. What the peer must not do closes the session
+/// with the code of the draft and a reason that names the rule; other sessions do not notice.
+///
+/// Confined to its loop: made, used and released there. Every callback may call any method.
+public final class MoQSession {
+    /// What carries the session.
+    public let transport: any WebTransportSession
+    /// The loop that everything happens on.
+    public let loop: PacketLoop
+    /// The draft that is spoken.
+    public let profile: DraftProfile
+    /// The side this is.
+    public let role: Role
+    /// The limits in force.
+    public let configuration: MoQSessionConfiguration
+    /// What the peer said about itself, once ``state`` is established.
+    public internal(set) var peerSetup: SetupOptions?
+    /// How the session ended, once it has.
+    public internal(set) var closure: MoQSessionClosure?
+
+    /// Where a session is.
+    public enum State: Hashable, Sendable {
+        /// ``MoQSession/start()`` was not called.
+        case idle
+        /// Waiting for SETUP.
+        case settingUp
+        /// Requests and objects flow.
+        case established
+        /// Over.
+        case closed
+    }
+
+    var handler: (any MoQSessionHandler)?
+    var machine: SessionMachine
+    var allocator: RequestIDAllocator
+    var ledger: RequestIDLedger
+    var totals = MoQSessionCounters()
+
+    /// Where our control messages go.
+    var control: MessageStream?
+    /// Where the peer's come from; the same stream where there is only one.
+    var peerControl: MessageStream?
+    /// The requests of both sides by id.
+    var requests: [RequestID: any SessionRequest] = [:]
+    /// Where an answer to an update comes by its id instead of on its stream: whose update it is.
+    var updates: [RequestID: Subscription] = [:]
+    /// Requests of ours that wait for the setup or for permission.
+    var waiting: Deque<any OutgoingRequest> = []
+    /// Streams with requests that came before the setup.
+    var heldRequests: [MessageStream] = []
+
+    /// Tracks that we subscribe to, as far as the peer knows of it.
+    var subscribedTracks: [FullTrackName: Subscription] = [:]
+    /// Tracks that the peer offers and that are not answered.
+    var offeredTracks: Set<FullTrackName> = []
+    /// Tracks that the peer subscribes to, or that we offer.
+    var publishedTracks: Set<FullTrackName> = []
+    /// Prefixes that the peer has subscribed to.
+    var peerPrefixes: [RequestID: TrackNamespace] = [:]
+    /// Prefixes that we have subscribed to.
+    var prefixes: [TrackNamespace] = []
+
+    /// The subscriptions that data streams belong to.
+    var aliases: [TrackAlias: Subscription] = [:]
+    /// Aliases of subscriptions that are over: their late streams are stopped at once.
+    var retiredAliases = RetiredAliases()
+    /// The next alias for a track of ours.
+    var nextAlias: UInt64 = 0
+    /// Publishers that have sent PUBLISH_DONE and wait for their streams to be delivered.
+    var lingering: [ObjectIdentifier: TrackPublisher] = [:]
+    /// Data streams that wait for their subscription.
+    var heldStreams: [IngressStream] = []
+
+    private var setupTimer: LoopTimer?
+    private var goawayTimer: LoopTimer?
+    private var pendingClosure: MoQSessionClosure?
+
+    /// Makes a session. Nothing happens before ``start()``.
+    ///
+    /// `handler` is kept until it was told that the session closed.
+    public init(
+        transport: any WebTransportSession,
+        loop: PacketLoop,
+        profile: DraftProfile,
+        configuration: MoQSessionConfiguration = MoQSessionConfiguration(),
+        handler: any MoQSessionHandler
+    ) {
+        self.transport = transport
+        self.loop = loop
+        self.profile = profile
+        self.role = transport.role == .client ? .client : .server
+        self.configuration = configuration
+        self.handler = handler
+        self.machine = SessionMachine(role: self.role, shape: profile.controlShape)
+        let hasLimit = profile.hasRequestLimit
+        self.allocator = RequestIDAllocator(role: self.role, limit: hasLimit ? RequestID(0) : nil)
+        self.ledger = RequestIDLedger(
+            peer: self.role.peer,
+            window: hasLimit ? configuration.maxPeerRequests : nil
+        )
+    }
+
+    /// Opens the control stream, sends SETUP as far as it is this side's turn, and starts to listen.
+    public func start() {
+        guard self.isOpen else {
+            return
+        }
+        let action = self.machine.start()
+        guard action != .nothing else {
+            return
+        }
+        self.setupTimer = self.loop.schedule(after: self.configuration.setupTimeout) { [weak self] in
+            self?.setupTimerFired()
+        }
+        if action == .sendSetup {
+            self.openControlStream()
+        }
+        if self.isOpen {
+            self.transport.handler = self
+        }
+    }
+
+    /// Where the session is.
+    public var state: State {
+        switch self.machine.state {
+        case .idle: .idle
+        case .settingUp: .settingUp
+        case .established: .established
+        case .closed: .closed
+        }
+    }
+
+    /// Whether the session is not closed.
+    public var isOpen: Bool {
+        self.machine.state != .closed
+    }
+
+    /// Whether the peer has sent GOAWAY, so that new requests fail.
+    public var isGoingAway: Bool {
+        self.machine.hasReceivedGoaway
+    }
+
+    /// What the session has and what it has seen.
+    public var counters: MoQSessionCounters {
+        var result = self.totals
+        result.liveRequests = self.requests.count + self.waiting.count
+        result.liveHeldStreams = self.heldStreams.count
+        return result
+    }
+
+    /// Ends the session: every request and track is told, then the handler. Does nothing when it is closed.
+    public func close(_ code: SessionErrorCode = .noError, reason: String = "") {
+        guard self.isOpen, self.pendingClosure == nil else {
+            return
+        }
+        self.pendingClosure = MoQSessionClosure(origin: .local, code: code, reason: reason)
+        let hadHandler = self.transport.handler === self
+        self.transport.close(code: code.wireValue(in: self.profile), reason: reason)
+        if !hadHandler {
+            self.finishClose(MoQSessionClosure(origin: .local, code: code, reason: reason))
+        }
+    }
+
+    /// Tells the peer that the session is about to end, once (draft-18 §10.4, "GOAWAY").
+    ///
+    /// Requests of the peer are refused from now on. `newSessionURI` says where to go instead; only servers may say it,
+    /// and clients ignore it here. When `timeout` has passed and requests are still open, the session closes with
+    /// GOAWAY_TIMEOUT.
+    public func sendGoaway(newSessionURI: String? = nil, timeout: Duration? = nil) {
+        guard self.machine.sendGoaway(), let control = self.control else {
+            return
+        }
+        let uri = self.role == .server ? newSessionURI ?? "" : ""
+        let milliseconds = timeout.map { $0.clampedMilliseconds }
+        let goaway = Goaway(newSessionURI: uri, timeout: milliseconds, requestID: self.ledger.nextUnused)
+        guard self.send(.goaway(goaway), on: control), let timeout else {
+            return
+        }
+        self.goawayTimer = self.loop.schedule(after: timeout) { [weak self] in
+            self?.goawayTimerFired()
+        }
+    }
+
+    // MARK: Closing
+
+    /// The peer broke a rule.
+    func close(_ violation: ProtocolViolation) {
+        self.close(violation.code, reason: violation.reason)
+    }
+
+    /// The transport is over: everything that belongs to the session is told, once.
+    func transportClosed(_ info: WebTransportCloseInfo) {
+        let code = SessionErrorCode(wireValue: info.code, in: self.profile)
+        switch info.origin {
+        case .local:
+            self.finishClose(
+                self.pendingClosure ?? MoQSessionClosure(origin: .local, code: code, reason: info.reason)
+            )
+        case .peer:
+            self.finishClose(MoQSessionClosure(origin: .peer, code: code, reason: info.reason))
+        case .transport(let cause):
+            self.finishClose(
+                MoQSessionClosure(
+                    origin: .transport(cause.rawValue),
+                    code: .unknown(info.code),
+                    reason: info.reason
+                )
+            )
+        }
+    }
+
+    private func finishClose(_ closure: MoQSessionClosure) {
+        guard self.machine.closed() else {
+            return
+        }
+        self.closure = closure
+        self.setupTimer?.cancel()
+        self.goawayTimer?.cancel()
+        self.setupTimer = nil
+        self.goawayTimer = nil
+
+        let held = self.heldStreams
+        self.heldStreams = []
+        for stream in held {
+            stream.sessionClosed()
+        }
+        let requests = self.requests.values.map { $0 }
+        let waiting = self.waiting
+        self.requests = [:]
+        self.updates = [:]
+        self.waiting = []
+        self.heldRequests = []
+        for request in requests {
+            request.sessionClosed(closure)
+        }
+        for request in waiting where !request.isWithdrawn {
+            request.sessionClosed(closure)
+        }
+        let lingering = self.lingering.values.map { $0 }
+        self.lingering = [:]
+        for publisher in lingering {
+            publisher.sessionClosed(closure)
+        }
+        self.subscribedTracks = [:]
+        self.offeredTracks = []
+        self.publishedTracks = []
+        self.peerPrefixes = [:]
+        self.prefixes = []
+        self.aliases = [:]
+        self.control = nil
+        self.peerControl = nil
+        let handler = self.handler
+        self.handler = nil
+        handler?.session(self, didClose: closure)
+    }
+
+    // MARK: Timers
+
+    private func setupTimerFired() {
+        if let violation = self.machine.setupTimedOut() {
+            self.close(violation)
+        }
+    }
+
+    private func goawayTimerFired() {
+        if !self.requests.isEmpty {
+            self.close(.goawayTimeout, reason: "the peer has open requests after GOAWAY and its timeout")
+        }
+    }
+
+    /// The setup is complete.
+    func cancelSetupTimer() {
+        self.setupTimer?.cancel()
+        self.setupTimer = nil
+    }
+}
+
+extension Duration {
+    /// The duration in whole milliseconds; 0 for negative ones.
+    var clampedMilliseconds: UInt64 {
+        let (seconds, attoseconds) = self.components
+        guard seconds >= 0, attoseconds >= 0 else {
+            return 0
+        }
+        let (scaled, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1_000)
+        let (sum, overflow2) = scaled.addingReportingOverflow(UInt64(attoseconds / 1_000_000_000_000_000))
+        return overflow || overflow2 ? .max : sum
+    }
+
+    /// As many milliseconds; the longest duration we use for values beyond it.
+    static func clamped(milliseconds: UInt64) -> Duration {
+        .milliseconds(Int64(clamping: min(milliseconds, 1 << 50)))
+    }
+}

@@ -1,0 +1,122 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import MoQProtocol
+import MoQWire
+
+/// Ties a request to the stream that carries it, and hides what the drafts disagree about: whether that stream is its
+/// own, and whether a request is cancelled by a message or by the end of the stream. Loop only.
+final class RequestLink {
+    /// The session.
+    let session: MoQSession
+    /// The id of the request.
+    let id: RequestID
+    /// What kind of request it is.
+    let kind: RequestKind
+    /// Whether this side made the request.
+    let isOurs: Bool
+    /// The stream: the request's own, or the control stream.
+    let stream: MessageStream
+    /// Whether the request is in the session's table.
+    private(set) var isRegistered = true
+    private var isFinished = false
+
+    init(session: MoQSession, id: RequestID, kind: RequestKind, isOurs: Bool, stream: MessageStream) {
+        self.session = session
+        self.id = id
+        self.kind = kind
+        self.isOurs = isOurs
+        self.stream = stream
+    }
+
+    /// Sends a message of this request. Returns false when the draft cannot say it; nothing was sent then.
+    @discardableResult
+    func send(_ message: MoQMessage) -> Bool {
+        guard !self.isFinished else {
+            return false
+        }
+        return self.session.send(message, on: self.stream)
+    }
+
+    /// Refuses the request and forgets it.
+    func refuse(_ code: RequestErrorCode, reason: String, retryAfter: UInt64? = nil) {
+        let error = RequestError(
+            requestID: self.id,
+            answers: self.kind,
+            code: code,
+            retryAfter: retryAfter,
+            reason: ReasonPhrase(reason)
+        )
+        self.send(.requestError(error))
+        self.finish()
+        self.retire()
+    }
+
+    /// Answers a REQUEST_UPDATE that carried this id with REQUEST_OK.
+    func acceptUpdate(_ id: RequestID, largest: Location? = nil) {
+        self.send(.requestOk(RequestOk(requestID: id, answers: .requestUpdate, largestObject: largest)))
+        self.session.peerRequestEnded()
+    }
+
+    /// Answers a REQUEST_UPDATE that carried this id with REQUEST_ERROR.
+    func refuseUpdate(_ id: RequestID, _ code: RequestErrorCode, reason: String) {
+        let error = RequestError(
+            requestID: id,
+            answers: .requestUpdate,
+            code: code,
+            reason: ReasonPhrase(reason)
+        )
+        self.send(.requestError(error))
+        self.session.peerRequestEnded()
+    }
+
+    /// Nothing more will be sent for the request: its own stream gets a FIN.
+    func finish() {
+        guard !self.isFinished else {
+            return
+        }
+        self.isFinished = true
+        if self.stream.isRequestStream {
+            self.stream.finish()
+        }
+    }
+
+    /// The request is over for both sides: the session forgets it.
+    func retire() {
+        guard self.isRegistered else {
+            return
+        }
+        self.isRegistered = false
+        self.session.retire(self)
+    }
+
+    /// Gives the request up from this side, in the way of the draft, and forgets it.
+    ///
+    /// `requestCode` and `reason` go out where a draft has a message for the case that carries them.
+    func cancel(
+        _ code: StreamResetCode = .cancelled,
+        requestCode: RequestErrorCode = .uninterested,
+        reason: String = ""
+    ) {
+        if self.stream.isRequestStream {
+            self.stream.abort(code)
+        } else if !self.isFinished {
+            switch (self.kind, self.isOurs) {
+            case (.subscribe, true), (.publish, false):
+                self.send(.unsubscribe(Unsubscribe(requestID: self.id)))
+            case (.publishNamespace, true):
+                self.send(.publishNamespaceDone(PublishNamespaceDone(requestID: self.id)))
+            case (.publishNamespace, false):
+                let message = PublishNamespaceCancel(
+                    requestID: self.id,
+                    code: requestCode,
+                    reason: ReasonPhrase(reason)
+                )
+                self.send(.publishNamespaceCancel(message))
+            default:
+                break
+            }
+        }
+        self.isFinished = true
+        self.retire()
+    }
+}

@@ -1,0 +1,243 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import MoQProtocol
+import MoQWire
+import WebTransport
+
+/// One subgroup on its way to one subscriber: a unidirectional stream, opened with the first object that the subscriber
+/// gets. Loop only.
+///
+/// ```
+///   waiting ── first object that passes ──► open ── finish() ──► finished ── drained ──► sent ── confirmed ──► over
+///      └──────────────────── reset(), STOP_SENDING, end of the subscription ─────────────────────────────────► over
+/// ```
+final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
+    private enum State {
+        case waiting
+        case open
+        case finished
+        case sent
+        case over
+    }
+
+    /// Where the subgroup is in its publisher's list.
+    var index = 0
+    /// What the subgroup is.
+    let description: SubgroupDescription
+    /// The stream, once it is open.
+    private(set) var stream: SendStream?
+
+    private let publisher: TrackPublisher
+    private let isPartial: Bool
+    private var encoder: SubgroupStreamEncoder
+    private var state: State = .waiting
+    private var hasSkipped = false
+    private var isSkipping = false
+    private var missing: UInt64 = 0
+
+    /// `isPartial` says that the filter has to be asked about every object.
+    init(publisher: TrackPublisher, description: SubgroupDescription, isPartial: Bool) {
+        self.publisher = publisher
+        self.description = description
+        self.isPartial = isPartial
+        self.encoder = SubgroupStreamEncoder(profile: publisher.session.profile)
+    }
+
+    func beginObject(_ object: ObjectHeader) {
+        let location = Location(group: self.description.group, object: object.objectID)
+        self.publisher.noteLargest(location)
+        guard self.state == .waiting || self.state == .open else {
+            return
+        }
+        guard self.missing == 0 else {
+            self.reset(.internalError)
+            return
+        }
+        guard self.publisher.forward else {
+            self.publisher.countNotForwarded()
+            if self.state == .open {
+                self.reset(.cancelled)
+            } else {
+                self.skip(object)
+            }
+            return
+        }
+        guard !self.isPartial || self.publisher.filter.passes(location) else {
+            self.publisher.countFiltered()
+            self.skip(object)
+            return
+        }
+        guard self.state == .open || self.open() else {
+            return
+        }
+        self.isSkipping = false
+        self.missing = object.payloadLength
+        let isWritten = self.write { (encoder, bytes) throws(MoQWireError) in
+            try encoder.encode(object, into: &bytes)
+        }
+        if isWritten {
+            self.publisher.countObject()
+        }
+    }
+
+    func receive(payload: Bytes) {
+        guard self.state == .open, !self.isSkipping, let stream = self.stream else {
+            return
+        }
+        guard UInt64(payload.count) <= self.missing else {
+            self.reset(.internalError)
+            return
+        }
+        self.missing -= UInt64(payload.count)
+        do throws(WebTransportError) {
+            try stream.write(payload)
+        } catch {
+            self.writeFailed(error)
+            return
+        }
+        self.publisher.countPayload(payload.count)
+    }
+
+    func finish() {
+        guard self.state == .waiting || self.state == .open else {
+            return
+        }
+        guard self.missing == 0 else {
+            self.reset(.internalError)
+            return
+        }
+        if self.state == .waiting {
+            // An empty subgroup is said to be empty; one that was left out altogether is not mentioned.
+            guard !self.hasSkipped, self.publisher.forward, self.open() else {
+                self.over()
+                return
+            }
+        }
+        guard let stream = self.stream else {
+            return
+        }
+        self.state = .finished
+        try? stream.finish()
+        self.checkSent()
+    }
+
+    func reset(_ code: StreamResetCode) {
+        guard self.state != .over else {
+            return
+        }
+        let stream = self.stream
+        self.over {
+            stream?.reset(code: code.wireValue(in: self.publisher.session.profile))
+        }
+    }
+
+    /// How many bytes wait to be sent.
+    var queuedByteCount: Int {
+        self.stream?.queuedByteCount ?? 0
+    }
+
+    // MARK: The stream
+
+    func sendStreamDidDrain(_ stream: SendStream) {
+        self.checkSent()
+        self.publisher.streamDidDrain()
+    }
+
+    func sendStream(_ stream: SendStream, peerStoppedSending code: UInt64) {
+        self.over()
+    }
+
+    func sendStreamDidComplete(_ stream: SendStream) {
+        // The end of the session completes streams, too; the session tells its publishers of that itself.
+        if stream.isDelivered {
+            self.over()
+        }
+    }
+
+    private func open() -> Bool {
+        guard let stream = self.publisher.openStream(for: self) else {
+            self.over()
+            return false
+        }
+        self.stream = stream
+        self.state = .open
+        let description = self.description
+        let header = SubgroupHeader(
+            trackAlias: self.publisher.trackAlias,
+            groupID: description.group,
+            subgroupID: description.subgroup == 0 ? .zero : .explicit(description.subgroup),
+            publisherPriority: description.hasExplicitPriority ? description.publisherPriority : nil,
+            hasProperties: description.hasProperties,
+            containsEndOfGroup: description.containsEndOfGroup,
+            isFirstObject: description.isFirstObject && !self.hasSkipped
+        )
+        stream.delegate = self
+        return self.write { (encoder, bytes) throws(MoQWireError) in
+            try encoder.encode(header, into: &bytes)
+        }
+    }
+
+    private func skip(_ object: ObjectHeader) {
+        self.hasSkipped = true
+        self.isSkipping = true
+    }
+
+    /// Queues a header. Returns false when the subgroup is over because of it.
+    private func write(
+        _ encode: (inout SubgroupStreamEncoder, inout [UInt8]) throws(MoQWireError) -> Void
+    ) -> Bool {
+        guard let stream = self.stream else {
+            return false
+        }
+        var isEncoded = false
+        var count = 0
+        do throws(WebTransportError) {
+            try stream.write { bytes in
+                do throws(MoQWireError) {
+                    try encode(&self.encoder, &bytes)
+                    isEncoded = true
+                } catch {
+                    isEncoded = false
+                }
+                count = bytes.count
+            }
+        } catch {
+            self.writeFailed(error)
+            return false
+        }
+        guard isEncoded else {
+            self.reset(.internalError)
+            return false
+        }
+        self.publisher.countQueued(count)
+        return self.state == .open
+    }
+
+    private func writeFailed(_ error: WebTransportError) {
+        guard error.code == .queueFull else {
+            // The stream is gone and its delegate was told, or the session is.
+            return
+        }
+        self.publisher.fellBehind("no room in the queue of the transport")
+    }
+
+    /// Finished, and nothing left to send?
+    private func checkSent() {
+        guard self.state == .finished, self.queuedByteCount == 0 else {
+            return
+        }
+        self.state = .sent
+        self.publisher.streamClosed()
+    }
+
+    private func over(_ body: () -> Void = {}) {
+        let state = self.state
+        guard state != .over else {
+            return
+        }
+        self.state = .over
+        self.missing = 0
+        body()
+        self.publisher.remove(self, hadStream: self.stream != nil, wasSent: state == .sent)
+    }
+}

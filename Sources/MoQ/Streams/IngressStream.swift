@@ -1,0 +1,320 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import MoQProtocol
+import MoQWire
+import PacketLoop
+import WebTransport
+
+/// A unidirectional stream of the peer, from its first byte: usually a subgroup. Loop only.
+///
+/// ```
+///   unknown ──► control (draft 18)
+///      │ └────► padding
+///      └──► header ──► subgroup ──► over
+///             └──► held ──┘   (nobody knows the track alias yet)
+/// ```
+///
+/// The track alias is looked up once; after that objects go to the consumer without another look at any table.
+final class IngressStream: ReceiveStreamReader {
+    private enum State {
+        case unknown
+        case control(MessageStream)
+        case padding
+        case header
+        case held
+        case subgroup
+        case over
+    }
+
+    /// Where the stream is in the list of its subscription.
+    var index = 0
+
+    private let session: MoQSession
+    private let stream: ReceiveStream
+    private var parser: SubgroupStreamParser
+    private var state: State = .unknown
+    private var header: SubgroupHeader?
+    private var subscription: Subscription?
+    private var consumer: (any SubgroupConsumer)?
+    private var holdTimer: LoopTimer?
+    /// What is left of a complete stream while it is held back.
+    private var heldBytes: Bytes?
+
+    init(session: MoQSession, stream: ReceiveStream) {
+        self.session = session
+        self.stream = stream
+        self.parser = SubgroupStreamParser(
+            profile: session.profile,
+            propertiesLimit: session.configuration.maxObjectPropertiesByteCount
+        )
+        session.totals.liveStreamsIn += 1
+    }
+
+    /// The alias that the stream waits for, while it is held back.
+    var heldAlias: TrackAlias? {
+        guard case .held = self.state else {
+            return nil
+        }
+        return self.header?.trackAlias
+    }
+
+    // MARK: Flow
+
+    /// Holds back what arrives.
+    func pause() {
+        self.stream.pause()
+    }
+
+    /// Reads on.
+    func resume() {
+        self.stream.resume()
+    }
+
+    /// The stream is not wanted (any more): the consumer sees a reset, the peer STOP_SENDING.
+    func stop(_ code: StreamResetCode) {
+        if case .over = self.state {
+            return
+        }
+        self.session.totals.streamsStopped &+= 1
+        self.stream.stopSending(code: code.wireValue(in: self.session.profile))
+        self.finished { $0.reset(code) }
+    }
+
+    /// The subscription that a held stream waited for is there.
+    func claimed(by subscription: Subscription) {
+        guard case .held = self.state else {
+            return
+        }
+        self.holdTimer?.cancel()
+        self.holdTimer = nil
+        self.attach(to: subscription)
+        guard let bytes = self.heldBytes else {
+            if !subscription.isPaused {
+                self.stream.resume()
+            }
+            return
+        }
+        self.heldBytes = nil
+        _ = self.read(bytes.span, isFinished: true)
+    }
+
+    /// The session is over while the stream was held back.
+    func sessionClosed() {
+        self.finished { $0.reset(.sessionClosed) }
+    }
+
+    // MARK: Reading
+
+    func receiveStream(_ stream: ReceiveStream, didReceive bytes: RawSpan, isFinished: Bool) -> Int {
+        if case .control(let control) = self.state {
+            return control.receiveStream(stream, didReceive: bytes, isFinished: isFinished)
+        }
+        return self.read(bytes, isFinished: isFinished)
+    }
+
+    func receiveStream(_ stream: ReceiveStream, wasResetWith code: UInt64) {
+        if case .control(let control) = self.state {
+            control.receiveStream(stream, wasResetWith: code)
+            return
+        }
+        self.finished { $0.reset(StreamResetCode(wireValue: code, in: self.session.profile)) }
+    }
+
+    func receiveStreamSessionClosed(_ stream: ReceiveStream) {
+        self.finished { $0.reset(.sessionClosed) }
+    }
+
+    private func read(_ bytes: RawSpan, isFinished: Bool) -> Int {
+        var offset = 0
+        do throws(MoQWireError) {
+            reading: while true {
+                let rest = bytes.extracting(offset...)
+                switch self.state {
+                case .over:
+                    return bytes.byteCount
+                case .padding:
+                    offset = bytes.byteCount
+                    break reading
+                case .unknown:
+                    guard let type = try UniStreamType.decode(rest, in: self.session.profile) else {
+                        break reading
+                    }
+                    try self.begin(type)
+                case .control(let control):
+                    return offset + control.receiveStream(self.stream, didReceive: rest, isFinished: isFinished)
+                case .held:
+                    return self.hold(rest, consumed: offset, isFinished: isFinished)
+                case .header, .subgroup:
+                    // What is left of a finished stream would be dropped, so it is read in spite of a pause.
+                    if let subscription = self.subscription, subscription.isPaused, !isFinished {
+                        break reading
+                    }
+                    let (event, consumed) = try self.parser.next(in: rest)
+                    guard event != .needMore else {
+                        break reading
+                    }
+                    self.handle(event, rest)
+                    offset += consumed
+                }
+            }
+            if isFinished {
+                try self.end(unread: bytes.byteCount - offset)
+            }
+        } catch {
+            self.failed(error)
+            return bytes.byteCount
+        }
+        self.subscription?.countReceived(offset)
+        return offset
+    }
+
+    private func begin(_ type: UniStreamType) throws(MoQWireError) {
+        switch type {
+        case .control:
+            self.session.totals.liveStreamsIn -= 1
+            guard let control = self.session.makePeerControlStream(self.stream) else {
+                self.state = .over
+                throw MoQWireError(code: .protocolViolation, reason: "second control stream")
+            }
+            self.state = .control(control)
+        case .subgroup:
+            self.state = .header
+            self.session.totals.streamsReceived &+= 1
+        case .padding:
+            self.state = .padding
+        case .fetch:
+            // Nothing was fetched, so it belongs to nothing.
+            self.stop(.cancelled)
+        }
+    }
+
+    private func handle(_ event: SubgroupStreamParser.Event, _ bytes: RawSpan) {
+        switch event {
+        case .header(let header):
+            self.header = header
+            self.findSubscription(of: header)
+        case .object(let object):
+            self.session.totals.objectsReceived &+= 1
+            if self.consumer == nil {
+                self.beginSubgroup(firstObject: object.objectID)
+            }
+            self.consumer?.beginObject(object)
+        case .payload(let count, _):
+            self.session.totals.payloadBytesReceived &+= UInt64(count)
+            self.consumer?.receive(payload: Bytes(copying: bytes.extracting(first: count)))
+        case .needMore:
+            break
+        }
+    }
+
+    private func end(unread: Int) throws(MoQWireError) {
+        switch self.state {
+        case .over, .control, .held:
+            break
+        case .padding:
+            self.finished { _ in }
+        case .unknown:
+            throw MoQWireError(code: .protocolViolation, reason: "unidirectional stream ends before its type")
+        case .header, .subgroup:
+            try self.parser.finish(unread: unread)
+            self.finished { $0.finish() }
+        }
+    }
+
+    private func failed(_ error: MoQWireError) {
+        switch error.kind {
+        case .violation:
+            self.session.close(ProtocolViolation(error.code, error.reason))
+            self.finished { $0.reset(.sessionClosed) }
+        default:
+            // Beyond a limit of ours: only this stream suffers.
+            self.stop(.internalError)
+        }
+    }
+
+    // MARK: The subscription
+
+    private func findSubscription(of header: SubgroupHeader) {
+        if let subscription = self.session.aliases[header.trackAlias] {
+            self.attach(to: subscription)
+        } else if self.session.hold(self, alias: header.trackAlias) {
+            self.state = .held
+            self.stream.pause()
+            self.holdTimer = self.session.loop.schedule(
+                after: self.session.configuration.heldStreamTimeout
+            ) { [weak self] in
+                self?.stop(.cancelled)
+            }
+        } else {
+            self.stop(.cancelled)
+        }
+    }
+
+    private func hold(_ rest: RawSpan, consumed: Int, isFinished: Bool) -> Int {
+        guard isFinished else {
+            return consumed
+        }
+        self.heldBytes = Bytes(copying: rest)
+        return consumed + rest.byteCount
+    }
+
+    private func attach(to subscription: Subscription) {
+        self.state = .subgroup
+        self.subscription = subscription
+        subscription.attach(self)
+        if let header = self.header, header.subgroupID != .firstObject {
+            self.beginSubgroup(firstObject: 0)
+        }
+    }
+
+    private func beginSubgroup(firstObject: UInt64) {
+        guard let header = self.header, let subscription = self.subscription else {
+            return
+        }
+        let description = SubgroupDescription(
+            group: header.groupID,
+            subgroup: header.subgroupID.subgroupID(firstObject: firstObject),
+            publisherPriority: header.publisherPriority ?? subscription.defaultPublisherPriority,
+            hasExplicitPriority: header.publisherPriority != nil,
+            hasProperties: header.hasProperties,
+            containsEndOfGroup: header.containsEndOfGroup,
+            isFirstObject: header.isFirstObject
+        )
+        let consumer = subscription.consumer?.beginSubgroup(description)
+        guard let consumer else {
+            self.stop(.cancelled)
+            return
+        }
+        if case .over = self.state {
+            // The consumer ended the subscription while it was asked.
+            consumer.reset(.cancelled)
+            return
+        }
+        self.consumer = consumer
+    }
+
+    /// Ends the stream for this side, and tells the consumer how.
+    private func finished(_ tell: (any SubgroupConsumer) -> Void) {
+        switch self.state {
+        case .over, .control:
+            return
+        case .held:
+            self.session.releaseHeld(self)
+        case .unknown, .padding, .header, .subgroup:
+            break
+        }
+        self.state = .over
+        self.holdTimer?.cancel()
+        self.holdTimer = nil
+        self.heldBytes = nil
+        self.session.totals.liveStreamsIn -= 1
+        let consumer = self.consumer
+        let subscription = self.subscription
+        self.consumer = nil
+        self.subscription = nil
+        if let consumer {
+            tell(consumer)
+        }
+        subscription?.detach(self)
+    }
+}

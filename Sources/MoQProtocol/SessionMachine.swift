@@ -1,0 +1,150 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+public import MoQWire
+
+/// The life of a session: setup, GOAWAY in both directions, close (draft-18 §3.3 and §10.4).
+///
+/// ```
+///   idle ── start() ──► settingUp ── receivedSetup() ──► established ─┐
+///    │                      │ setupTimedOut()                │        │ sentGoaway / receivedGoaway
+///    └──────────────────────┴───────── closed() ─────────────┴──► closed
+/// ```
+///
+/// Transitions return what the caller has to do, after the transition.
+public struct SessionMachine: ~Copyable {
+    /// Where the session is.
+    public enum State: Hashable, Sendable {
+        /// Nothing was sent.
+        case idle
+        /// SETUP of one side or of none has been seen.
+        case settingUp
+        /// Both sides have sent SETUP.
+        case established
+        /// The session is over.
+        case closed
+    }
+
+    /// What to do when the session starts.
+    public enum StartAction: Hashable, Sendable {
+        /// Send SETUP at once and wait for the peer's.
+        case sendSetup
+        /// Wait for the client's SETUP (the server of a single control stream).
+        case awaitSetup
+        /// The session was started before, or is closed.
+        case nothing
+    }
+
+    /// What to do when the peer's SETUP arrived.
+    public struct SetupAction: Hashable, Sendable {
+        /// Whether our SETUP goes out now.
+        public var sendSetup: Bool
+    }
+
+    /// What to do with a request of the peer.
+    public enum RequestAction: Hashable, Sendable {
+        /// Treat it.
+        case handle
+        /// Refuse it with GOING_AWAY: it came after our GOAWAY.
+        case refuse
+    }
+
+    /// Where the session is.
+    public private(set) var state: State
+    /// Whether we sent GOAWAY.
+    public private(set) var hasSentGoaway = false
+    /// Whether the peer sent GOAWAY: no new requests of ours.
+    public private(set) var hasReceivedGoaway = false
+
+    private let role: Role
+    private let shape: ControlShape
+
+    /// Makes a machine for one side of a session.
+    public init(role: Role, shape: ControlShape) {
+        self.state = .idle
+        self.role = role
+        self.shape = shape
+    }
+
+    /// The transport is ready.
+    public mutating func start() -> StartAction {
+        guard self.state == .idle else {
+            return .nothing
+        }
+        self.state = .settingUp
+        return self.role == .server && self.shape == .singleBidirectional ? .awaitSetup : .sendSetup
+    }
+
+    /// The peer's SETUP arrived.
+    ///
+    /// - Throws: PROTOCOL_VIOLATION when it is the second one; INVALID_PATH and INVALID_AUTHORITY when a server sends
+    ///   what only clients may (draft-18 §10.3.1).
+    public mutating func receivedSetup(_ options: SetupOptions) throws(ProtocolViolation) -> SetupAction {
+        switch self.state {
+        case .idle, .settingUp:
+            if self.role == .client {
+                guard options.path == nil else {
+                    throw ProtocolViolation(.invalidPath, "PATH in the SETUP of a server")
+                }
+                guard options.authority == nil else {
+                    throw ProtocolViolation(.invalidAuthority, "AUTHORITY in the SETUP of a server")
+                }
+            }
+            self.state = .established
+            return SetupAction(sendSetup: self.role == .server && self.shape == .singleBidirectional)
+        case .established:
+            throw .protocolViolation("second SETUP")
+        case .closed:
+            return SetupAction(sendSetup: false)
+        }
+    }
+
+    /// The setup timer fired. Returns the violation to close with when the setup is not complete.
+    public mutating func setupTimedOut() -> ProtocolViolation? {
+        switch self.state {
+        case .idle, .settingUp:
+            return ProtocolViolation(.controlMessageTimeout, "no SETUP in time")
+        case .established, .closed:
+            return nil
+        }
+    }
+
+    /// A request of the peer arrived.
+    public func receivedRequest() -> RequestAction {
+        self.hasSentGoaway ? .refuse : .handle
+    }
+
+    /// We want to send GOAWAY. Returns whether it may go out: once, in an established session.
+    public mutating func sendGoaway() -> Bool {
+        guard self.state == .established, !self.hasSentGoaway else {
+            return false
+        }
+        self.hasSentGoaway = true
+        return true
+    }
+
+    /// GOAWAY arrived on the control stream.
+    ///
+    /// - Throws: PROTOCOL_VIOLATION for a second one and for a URI from a client; INVALID_REQUEST_ID when the request id
+    ///   in it is not one of ours by its parity (draft-18 §10.4).
+    public mutating func receivedGoaway(_ goaway: Goaway) throws(ProtocolViolation) {
+        guard !self.hasReceivedGoaway else {
+            throw .protocolViolation("second GOAWAY")
+        }
+        guard self.role == .client || goaway.newSessionURI.isEmpty else {
+            throw .protocolViolation("GOAWAY of a client with a URI")
+        }
+        if let id = goaway.requestID, id.issuer != self.role {
+            throw ProtocolViolation(.invalidRequestID, "GOAWAY names request id \(id), which its receiver never uses")
+        }
+        self.hasReceivedGoaway = true
+    }
+
+    /// The session closes. Returns whether it was open until now.
+    public mutating func closed() -> Bool {
+        guard self.state != .closed else {
+            return false
+        }
+        self.state = .closed
+        return true
+    }
+}

@@ -1,0 +1,120 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+/// Turns the headers of datagrams into the bytes of one draft and back (draft-18 §11.3, "Datagrams").
+public struct DatagramCodec: Sendable {
+    /// What a datagram is.
+    public enum Decoded: Hashable, Sendable {
+        /// An object, whose payload is everything from this offset on.
+        case object(ObjectDatagram, payloadOffset: Int)
+        /// Nothing of interest (draft 18 and later).
+        case padding
+    }
+
+    /// The most bytes that a header takes, without its properties.
+    public static let maximumHeaderLength = 6 * WireWriter.maximumIntegerLength + 1
+
+    /// The bits in the type of a datagram.
+    private enum Bits {
+        static let properties: UInt64 = 0x01
+        static let endOfGroup: UInt64 = 0x02
+        static let zeroObjectID: UInt64 = 0x04
+        static let defaultPriority: UInt64 = 0x08
+        static let status: UInt64 = 0x20
+    }
+
+    private let rules: DataPlaneRules
+
+    /// Makes a codec for one draft.
+    public init(profile: DraftProfile) {
+        self.rules = profile.data
+    }
+
+    /// Reads the header of a datagram that is all there.
+    ///
+    /// - Throws: a violation with the code to close the session with.
+    public func decode(_ bytes: RawSpan) throws(MoQWireError) -> Decoded {
+        var reader = WireReader(bytes, integers: self.rules.coding.integers)
+        let type = try reader.readInteger()
+        if self.rules.hasPadding, type == 0x132B_3E29 {
+            return .padding
+        }
+        guard type & ~self.rules.datagramTypeBits == 0, type & (Bits.status | Bits.endOfGroup) != 0x22 else {
+            throw MoQWireError(code: .protocolViolation, reason: "unknown type of datagram \(type)")
+        }
+        var datagram = ObjectDatagram(
+            trackAlias: TrackAlias(try reader.readInteger()),
+            groupID: try reader.readInteger(),
+            objectID: type & Bits.zeroObjectID == 0 ? try reader.readInteger() : 0,
+            publisherPriority: type & Bits.defaultPriority == 0 ? try reader.readByte() : nil,
+            endsGroup: type & Bits.endOfGroup != 0
+        )
+        if type & Bits.properties != 0 {
+            let length = try reader.readLength()
+            guard length > 0 else {
+                throw .violation("the properties of a datagram are empty")
+            }
+            datagram.properties = try PropertyList(
+                validating: try reader.readSlice(length),
+                coding: self.rules.coding
+            )
+        }
+        if type & Bits.status != 0 {
+            datagram.status = try ObjectStatus(
+                wireValue: try reader.readInteger(),
+                hasProperties: !datagram.properties.isEmpty
+            )
+            guard reader.isAtEnd else {
+                throw .violation("a datagram with a status has a payload")
+            }
+        }
+        return .object(datagram, payloadOffset: reader.offset)
+    }
+
+    /// Appends the header of a datagram; the caller appends the payload, if the status is normal.
+    ///
+    /// An object of normal status is always written as one with payload, even when the payload is empty.
+    ///
+    /// - Throws: when a status rules out what else is asked for, or a number does not fit the draft's integers.
+    public func encode(_ datagram: ObjectDatagram, into bytes: inout [UInt8]) throws(MoQWireError) {
+        var type: UInt64 = 0
+        if datagram.status != .normal {
+            guard datagram.properties.isEmpty, !datagram.endsGroup else {
+                throw .notExpressible("an object that is not normal has no properties and cannot end a group")
+            }
+            type |= Bits.status
+        }
+        if !datagram.properties.isEmpty {
+            type |= Bits.properties
+        }
+        if datagram.endsGroup {
+            type |= Bits.endOfGroup
+        }
+        if datagram.objectID == 0 {
+            type |= Bits.zeroObjectID
+        }
+        if datagram.publisherPriority == nil {
+            type |= Bits.defaultPriority
+        }
+        guard type & ~self.rules.datagramTypeBits == 0 else {
+            throw .notExpressible("this draft has no such datagram")
+        }
+        let coding = self.rules.coding
+        try WireWriter.append(to: &bytes, integers: coding.integers) { writer throws(MoQWireError) in
+            try writer.write(integer: type)
+            try writer.write(integer: datagram.trackAlias.rawValue)
+            try writer.write(integer: datagram.groupID)
+            if datagram.objectID != 0 {
+                try writer.write(integer: datagram.objectID)
+            }
+            if let priority = datagram.publisherPriority {
+                writer.write(byte: priority)
+            }
+            if !datagram.properties.isEmpty {
+                try writer.write(prefixed: try datagram.properties.transcoded(to: coding).bytes)
+            }
+            if datagram.status != .normal {
+                try writer.write(integer: UInt64(datagram.status.rawValue))
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+/// Why a request failed (draft-18 §10.6, "REQUEST_ERROR").
+public enum RequestErrorCode: Hashable, Sendable {
+    /// Something went wrong on the sender's side.
+    case internalError
+    /// The requester may not do this.
+    case unauthorized
+    /// It took too long.
+    case timeout
+    /// The sender does not implement this kind of request.
+    case notSupported
+    /// A token has the wrong form.
+    case malformedAuthToken
+    /// A token is no longer valid.
+    case expiredAuthToken
+    /// The session is about to end (draft 18 and later).
+    case goingAway
+    /// The sender is overloaded (draft 18 and later).
+    case excessiveLoad
+    /// The track or namespace is not there.
+    case doesNotExist
+    /// No object can match the filter or range.
+    case invalidRange
+    /// The track breaks the rules of the object model.
+    case malformedTrack
+    /// There is such a subscription already (up to draft 18).
+    case duplicateSubscription
+    /// The track or namespace is not wanted.
+    case uninterested
+    /// The prefix overlaps with that of another subscription.
+    case prefixOverlap
+    /// The prefix matches too much (draft 18 and later).
+    case namespaceTooLarge
+    /// The fetch refers to no established subscription.
+    case invalidJoiningRequestID
+    /// The track has a mandatory property that is not understood (draft 18 and later).
+    case unsupportedExtension
+    /// The request should be made elsewhere (draft 18 and later).
+    case redirect
+    /// A number that the draft in use does not define. From draft 17 on it counts as an internal error.
+    case unknown(UInt64)
+
+    /// The code that this number stands for in the draft.
+    public init(wireValue: UInt64, in profile: DraftProfile) {
+        for entry in profile.errors.request where entry.number == wireValue {
+            self = entry.code
+            return
+        }
+        self = .unknown(wireValue)
+    }
+
+    /// The number of this code in the draft. A code that the draft does not have becomes its internal error.
+    public func wireValue(in profile: DraftProfile) -> UInt64 {
+        if case .unknown(let number) = self {
+            return number
+        }
+        var fallback: UInt64 = 0
+        for entry in profile.errors.request {
+            if entry.code == self {
+                return entry.number
+            }
+            if entry.code == .internalError {
+                fallback = entry.number
+            }
+        }
+        return fallback
+    }
+}

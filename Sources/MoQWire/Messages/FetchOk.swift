@@ -1,0 +1,27 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+/// FETCH_OK (draft-18 §10.13): what the answer to a FETCH covers.
+public struct FetchOk: Hashable, Sendable {
+    /// The request that is answered. On the wire up to draft 16; from draft 18 on the request's own stream says it and
+    /// the receiver of the stream fills it in.
+    public var requestID: RequestID?
+    /// Whether the track is complete and ``end`` is its last object.
+    public var endOfTrack: Bool
+    /// Where the answer ends.
+    public var end: FetchEnd
+    /// Properties of the track ("Track Extensions" in draft 16).
+    public var properties: PropertyList
+
+    /// Makes the message of its fields.
+    public init(
+        requestID: RequestID? = nil,
+        endOfTrack: Bool,
+        end: FetchEnd,
+        properties: PropertyList = PropertyList()
+    ) {
+        self.requestID = requestID
+        self.endOfTrack = endOfTrack
+        self.end = end
+        self.properties = properties
+    }
+}

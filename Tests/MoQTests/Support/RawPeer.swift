@@ -1,0 +1,169 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import MoQWire
+import WebTransport
+
+/// A peer that says whatever a test wants it to say, right or wrong.
+final class RawPeer: WebTransportHandler, ReceiveStreamReader {
+    let transport: any WebTransportSession
+    let profile: DraftProfile
+    let role: Role
+    var closes: [WebTransportCloseInfo] = []
+    /// What arrived, as far as it is control messages, and on which stream.
+    var messages: [MoQMessage] = []
+    var control: SendStream?
+    var resets: [UInt64] = []
+    /// Streams that the session under test opened.
+    var requests: [BidirectionalStream] = []
+    private var contexts: [ObjectIdentifier: StreamContext] = [:]
+
+    init(_ transport: any WebTransportSession, profile: DraftProfile) {
+        self.transport = transport
+        self.profile = profile
+        self.role = transport.role == .client ? .client : .server
+    }
+
+    func listen() {
+        self.transport.handler = self
+    }
+
+    /// Opens the control stream and sends SETUP, as this side of the draft does.
+    func setUp(_ options: SetupOptions = SetupOptions()) throws {
+        var options = options
+        if self.profile.hasRequestLimit, options.maxRequestID == nil {
+            options.maxRequestID = RequestID(1_000)
+        }
+        if self.profile.controlShape == .pairWithRequestStreams {
+            self.control = try self.transport.openUnidirectionalStream(priority: .control)
+        } else if self.role == .client {
+            let stream = try self.transport.openBidirectionalStream(priority: .control)
+            self.control = stream.send
+            self.read(stream.receive, .controlStart)
+        }
+        if self.control != nil {
+            try self.sendControl(.setup(Setup(options: options)))
+        }
+        self.listen()
+    }
+
+    func bytes(_ message: MoQMessage) throws -> [UInt8] {
+        try MessageCodec(profile: self.profile, role: self.role).encode(message)
+    }
+
+    func sendControl(_ message: MoQMessage) throws {
+        try self.sendControl(raw: try self.bytes(message))
+    }
+
+    func sendControl(raw bytes: [UInt8]) throws {
+        try self.control?.write(Bytes(bytes))
+    }
+
+    /// Makes a request, on its own stream where the draft wants that.
+    @discardableResult
+    func request(_ message: MoQMessage) throws -> BidirectionalStream? {
+        let kind = message.requestKind
+        guard self.profile.controlShape == .pairWithRequestStreams || kind == .subscribeNamespace else {
+            try self.sendControl(message)
+            return nil
+        }
+        let stream = try self.transport.openBidirectionalStream(priority: .request)
+        if let kind {
+            self.read(stream.receive, .responder(kind, answering: kind))
+        }
+        try stream.send.write(Bytes(try self.bytes(message)))
+        return stream
+    }
+
+    /// Sends a unidirectional stream.
+    @discardableResult
+    func send(uni bytes: [UInt8], finish: Bool = false) throws -> SendStream {
+        let stream = try self.transport.openUnidirectionalStream(priority: .default)
+        try stream.write(Bytes(bytes))
+        if finish {
+            try stream.finish()
+        }
+        return stream
+    }
+
+    /// The bytes of a subgroup stream.
+    func subgroup(_ header: SubgroupHeader, _ objects: [(UInt64, [UInt8])]) throws -> [UInt8] {
+        var encoder = SubgroupStreamEncoder(profile: self.profile)
+        var bytes: [UInt8] = []
+        try encoder.encode(header, into: &bytes)
+        for (id, payload) in objects {
+            try encoder.encode(ObjectHeader(objectID: id, payloadLength: UInt64(payload.count)), into: &bytes)
+            bytes += payload
+        }
+        return bytes
+    }
+
+    /// The code that the session under test closed with.
+    var closeCode: SessionErrorCode? {
+        self.closes.first.map { SessionErrorCode(wireValue: $0.code, in: self.profile) }
+    }
+
+    private func read(_ stream: ReceiveStream, _ context: StreamContext) {
+        self.contexts[ObjectIdentifier(stream)] = context
+        stream.reader = self
+    }
+
+    func transport(_ transport: any WebTransportSession, didOpen stream: ReceiveStream) {
+        self.read(stream, .controlStart)
+    }
+
+    func transport(_ transport: any WebTransportSession, didOpen stream: BidirectionalStream) {
+        if self.profile.controlShape == .singleBidirectional, self.role == .server, self.control == nil {
+            self.control = stream.send
+            self.read(stream.receive, .controlStart)
+        } else {
+            self.requests.append(stream)
+            self.read(stream.receive, .requestStart)
+        }
+    }
+
+    func transport(_ transport: any WebTransportSession, didReceiveDatagram bytes: RawSpan) {}
+
+    func transport(_ transport: any WebTransportSession, didClose info: WebTransportCloseInfo) {
+        self.closes.append(info)
+    }
+
+    func receiveStream(_ stream: ReceiveStream, didReceive bytes: RawSpan, isFinished: Bool) -> Int {
+        let codec = MessageCodec(profile: self.profile, role: self.role)
+        var offset = 0
+        while offset < bytes.byteCount, let context = self.contexts[ObjectIdentifier(stream)] {
+            guard
+                case .message(let message, let consumed) = try? codec.decode(
+                    bytes.extracting(offset...),
+                    on: context
+                )
+            else {
+                break
+            }
+            offset += consumed
+            self.messages.append(message)
+            switch context {
+            case .controlStart:
+                self.contexts[ObjectIdentifier(stream)] = .control
+                if self.profile.controlShape == .singleBidirectional, self.role == .server {
+                    let options = SetupOptions(maxRequestID: RequestID(1_000))
+                    try? self.sendControl(.setup(Setup(options: options)))
+                }
+            case .requestStart:
+                if let kind = message.requestKind {
+                    self.contexts[ObjectIdentifier(stream)] = .requester(kind)
+                }
+            case .responder(let kind, _):
+                self.contexts[ObjectIdentifier(stream)] = .responder(kind, answering: nil)
+            case .control, .requester:
+                break
+            }
+        }
+        return self.contexts[ObjectIdentifier(stream)] == nil ? bytes.byteCount : offset
+    }
+
+    func receiveStream(_ stream: ReceiveStream, wasResetWith code: UInt64) {
+        self.resets.append(code)
+    }
+
+    func receiveStreamSessionClosed(_ stream: ReceiveStream) {}
+}

@@ -1,0 +1,98 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import MoQ
+import MoQWire
+
+/// Writes down what a session tells, and decides by closures.
+final class RecordingHandler: MoQSessionHandler {
+    var setups = 0
+    var subscribes: [IncomingSubscribe] = []
+    var publishes: [IncomingPublish] = []
+    var announcements: [IncomingPublishNamespace] = []
+    var feeds: [IncomingSubscribeNamespace] = []
+    var goaways: [(uri: String?, timeout: Duration?)] = []
+    var closures: [MoQSessionClosure] = []
+
+    var onSetUp: ((MoQSession) -> Void)?
+    var onSubscribe: ((IncomingSubscribe) -> Void)?
+    var onPublish: ((IncomingPublish) -> Void)?
+    var onAnnouncement: ((IncomingPublishNamespace) -> Void)?
+    var onFeed: ((IncomingSubscribeNamespace) -> Void)?
+    var onGoaway: ((MoQSession) -> Void)?
+    var onClose: ((MoQSession) -> Void)?
+
+    func sessionDidSetUp(_ session: MoQSession) {
+        self.setups += 1
+        self.onSetUp?(session)
+    }
+
+    func session(_ session: MoQSession, didReceive request: IncomingSubscribe) {
+        if let onSubscribe = self.onSubscribe {
+            onSubscribe(request)
+        } else {
+            self.subscribes.append(request)
+        }
+    }
+
+    func session(_ session: MoQSession, didReceive request: IncomingPublish) {
+        if let onPublish = self.onPublish {
+            onPublish(request)
+        } else {
+            self.publishes.append(request)
+        }
+    }
+
+    func session(_ session: MoQSession, didReceive request: IncomingPublishNamespace) {
+        if let onAnnouncement = self.onAnnouncement {
+            onAnnouncement(request)
+        } else {
+            self.announcements.append(request)
+        }
+    }
+
+    func session(_ session: MoQSession, didReceive request: IncomingSubscribeNamespace) {
+        if let onFeed = self.onFeed {
+            onFeed(request)
+        } else {
+            self.feeds.append(request)
+        }
+    }
+
+    func session(_ session: MoQSession, didReceiveGoaway uri: String?, timeout: Duration?) {
+        self.goaways.append((uri, timeout))
+        self.onGoaway?(session)
+    }
+
+    func session(_ session: MoQSession, didClose closure: MoQSessionClosure) {
+        self.closures.append(closure)
+        self.onClose?(session)
+    }
+}
+
+/// Writes down what a publisher's delegate is told.
+final class RecordingDelegate: TrackPublisherDelegate {
+    var forwards: [Bool] = []
+    var updates: [SubscriptionParameters] = []
+    var drains = 0
+    var ends: [TrackPublisherEnd] = []
+    var onForward: ((TrackPublisher, Bool) -> Void)?
+    var onEnd: ((TrackPublisher) -> Void)?
+
+    func trackPublisher(_ publisher: TrackPublisher, didChangeForward forward: Bool) {
+        self.forwards.append(forward)
+        self.onForward?(publisher, forward)
+    }
+
+    func trackPublisher(_ publisher: TrackPublisher, didUpdate parameters: SubscriptionParameters) {
+        self.updates.append(parameters)
+    }
+
+    func trackPublisherDidDrain(_ publisher: TrackPublisher) {
+        self.drains += 1
+    }
+
+    func trackPublisher(_ publisher: TrackPublisher, didEnd end: TrackPublisherEnd) {
+        self.ends.append(end)
+        self.onEnd?(publisher)
+    }
+}
