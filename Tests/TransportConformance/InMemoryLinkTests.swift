@@ -30,6 +30,7 @@ struct InMemoryLinkTests {
         var configuration = InMemoryLinkConfiguration()
         configuration.latency = .milliseconds(30)
         let ends = Ends(configuration)
+        defer { ends.driver.stop() }
         try ends.link.client.sendDatagram([1])
         ends.driver.advance(by: .microseconds(29_999))
         #expect(ends.server.datagrams.isEmpty)
@@ -42,6 +43,7 @@ struct InMemoryLinkTests {
         var configuration = InMemoryLinkConfiguration()
         configuration.bytesPerSecond = 125_000
         let ends = Ends(configuration)
+        defer { ends.driver.stop() }
         let stream = try ends.link.client.openUnidirectionalStream(priority: .default)
         try stream.write(Bytes(pattern(1_000_000)))
         ends.driver.advance(by: .seconds(1))
@@ -56,6 +58,7 @@ struct InMemoryLinkTests {
             configuration.loss = 0.2
             configuration.seed = seed
             let ends = Ends(configuration)
+            defer { ends.driver.stop() }
             for _ in 0..<20 {
                 let stream = try ends.link.client.openUnidirectionalStream(priority: .default)
                 try stream.write(Bytes(pattern(20_000)))
@@ -79,6 +82,7 @@ struct InMemoryLinkTests {
         var configuration = InMemoryLinkConfiguration()
         configuration.loss = 0.9
         let ends = Ends(configuration)
+        defer { ends.driver.stop() }
         ends.link.client.close(code: 3, reason: "bye")
         #expect(ends.driver.advanceUntilIdle())
         #expect(ends.server.closes == [WebTransportCloseInfo(origin: .peer, code: 3, reason: "bye")])
@@ -87,6 +91,7 @@ struct InMemoryLinkTests {
     @Test("a cut link ends both sessions with the cause")
     func sever() throws {
         let ends = Ends(InMemoryLinkConfiguration())
+        defer { ends.driver.stop() }
         let stream = try ends.link.client.openUnidirectionalStream(priority: .default)
         try stream.write(Bytes(pattern(100)))
         ends.driver.advance(by: .milliseconds(20))
@@ -104,6 +109,7 @@ struct InMemoryLinkTests {
         var configuration = InMemoryLinkConfiguration()
         configuration.maximumDatagramSize = 0
         let ends = Ends(configuration)
+        defer { ends.driver.stop() }
         #expect(ends.link.client.maximumDatagramSize == 0)
         #expect {
             try ends.link.client.sendDatagram([1])
@@ -118,6 +124,7 @@ struct InMemoryLinkTests {
         weak var stream: SendStream?
         do {
             let ends = Ends(InMemoryLinkConfiguration())
+            defer { ends.driver.stop() }
             client = ends.link.client
             let opened = try ends.link.client.openBidirectionalStream(priority: .default)
             stream = opened.send

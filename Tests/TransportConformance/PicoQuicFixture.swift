@@ -148,7 +148,9 @@ final class PicoQuicFixture: TransportFixture {
         await self.server.stop()
         // The peers hold their sessions, and these their connections: take them apart on a thread of their own choosing, now
         // that there are no loops any more.
-        self.clientEnd.peer = nil
-        self.serverEnd.peer = nil
+        for end in [self.clientEnd, self.serverEnd] {
+            end.peer?.clear()
+            end.peer = nil
+        }
     }
 }

@@ -8,6 +8,7 @@ struct StreamManagerDatagramTests {
     @Test("datagrams that are late or do not fit any more do not hold up the next")
     func datagrams() throws {
         let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
         try session.sendDatagram([1])
         session.backend.currentTime = 1_000_001
         try session.sendDatagram([2])
@@ -26,6 +27,7 @@ struct StreamManagerDatagramTests {
     @Test("a datagram that never fits is given up")
     func misfit() throws {
         let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
         try session.sendDatagram(Bytes([UInt8](repeating: 3, count: 900)))
         try session.sendDatagram([4])
         var asked = 0
@@ -37,6 +39,7 @@ struct StreamManagerDatagramTests {
     @Test("a peer without datagrams, an empty one, a closed session: each has its error")
     func datagramErrors() {
         let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
         func code(_ bytes: Bytes) -> WebTransportError.Code? {
             do throws(WebTransportError) {
                 try session.sendDatagram(bytes)

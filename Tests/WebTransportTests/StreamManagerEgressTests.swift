@@ -8,6 +8,7 @@ struct StreamManagerEgressTests {
     @Test("a stream is marked ready once, and asked until it is empty")
     func activity() throws {
         let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
         let stream = try session.openUnidirectionalStream(priority: .default)
         let token = try #require(session.backend.tokens[stream.id.rawValue])
         for _ in 0..<100 { try stream.write(Bytes([UInt8](repeating: 1, count: 10))) }
@@ -34,6 +35,7 @@ struct StreamManagerEgressTests {
     @Test("what the transport makes no room for stays queued")
     func refusedOffer() throws {
         let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
         let stream = try session.openUnidirectionalStream(priority: .default)
         let token = try #require(session.backend.tokens[stream.id.rawValue])
         try stream.write(Bytes(utf8: "keep me"))
@@ -49,6 +51,7 @@ struct StreamManagerEgressTests {
     @Test("what a delegate writes while its queue drains still goes into the offer")
     func drainBeforeOffer() throws {
         let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
         let recorder = Recorder()
         let stream = try session.openUnidirectionalStream(priority: .default)
         let token = try #require(session.backend.tokens[stream.id.rawValue])
@@ -71,6 +74,7 @@ struct StreamManagerEgressTests {
     @Test("a delegate that always writes a little is asked until the packet is full")
     func drainUntilFull() throws {
         let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
         let recorder = Recorder()
         let stream = try session.openUnidirectionalStream(priority: .default)
         let token = try #require(session.backend.tokens[stream.id.rawValue])
@@ -84,6 +88,7 @@ struct StreamManagerEgressTests {
     @Test("a delegate may reset the stream or close the session while it is asked", arguments: [true, false])
     func endInsideDrain(closes: Bool) throws {
         let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
         let recorder = Recorder()
         let stream = try session.openUnidirectionalStream(priority: .default)
         let token = try #require(session.backend.tokens[stream.id.rawValue])
@@ -105,6 +110,7 @@ struct StreamManagerEgressTests {
         configuration.streamQueueLimit = 100
         configuration.sessionQueueLimit = 150
         let session = FakeSession(configuration)
+        defer { session.close(code: 0, reason: "") }
         let first = try session.openUnidirectionalStream(priority: .default)
         let second = try session.openUnidirectionalStream(priority: .default)
         try first.write(Bytes([UInt8](repeating: 0, count: 100)))
@@ -128,6 +134,7 @@ struct StreamManagerEgressTests {
     @Test("STOP_SENDING is answered with RESET_STREAM before the delegate hears of it")
     func stopSending() throws {
         let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
         let recorder = Recorder()
         let stream = try session.openUnidirectionalStream(priority: .default)
         let token = try #require(session.backend.tokens[stream.id.rawValue])
@@ -149,6 +156,7 @@ struct StreamManagerEgressTests {
     @Test("a slot that is used again does not answer to its old token")
     func staleTokens() throws {
         let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
         let first = try session.openUnidirectionalStream(priority: .default)
         let stale = try #require(session.backend.tokens[first.id.rawValue])
         first.reset(code: 0)
@@ -165,6 +173,7 @@ struct StreamManagerEgressTests {
     @Test("a transport without streams to give says so, and the slot is free again")
     func noStreams() throws {
         let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
         session.backend.refusesStreams = true
         #expect(throws: WebTransportError.self) { try session.openUnidirectionalStream(priority: .default) }
         session.backend.refusesStreams = false
@@ -175,6 +184,7 @@ struct StreamManagerEgressTests {
     @Test("priorities reach the transport at once, and only when they change")
     func priorities() throws {
         let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
         let stream = try session.openUnidirectionalStream(priority: .default)
         stream.priority = .default
         stream.priority = .control

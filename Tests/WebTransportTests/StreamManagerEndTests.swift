@@ -11,6 +11,7 @@ struct StreamManagerEndTests {
     @Test("an end that comes before the reader is kept for it")
     func lateReader() throws {
         let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
         let recorder = Recorder()
         var streams: [ReceiveStream] = []
         recorder.onOpen = { streams.append($0) }
@@ -30,6 +31,7 @@ struct StreamManagerEndTests {
     @Test("the end is told once: streams, readers, then the handler, which is let go")
     func end() throws {
         let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
         let recorder = Recorder()
         session.handler = recorder
         let stream = try session.openBidirectionalStream(priority: .default)

@@ -11,6 +11,7 @@ struct StreamManagerIngressTests {
     @Test("a stream is announced once, on its first bytes, and gets them right after")
     func notification() throws {
         let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
         let recorder = Recorder()
         session.handler = recorder
         let token = try #require(session.manager.acceptStream(self.serverUni))
@@ -29,6 +30,7 @@ struct StreamManagerIngressTests {
     @Test("a stream that is reset before its first bytes is never announced")
     func resetBeforeData() throws {
         let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
         let recorder = Recorder()
         session.handler = recorder
         let token = try #require(session.manager.acceptStream(self.serverBidi))
@@ -42,6 +44,7 @@ struct StreamManagerIngressTests {
     @Test("a stop before the first bytes closes only our direction")
     func stopBeforeData() throws {
         let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
         let recorder = Recorder()
         session.handler = recorder
         let token = try #require(session.manager.acceptStream(self.serverBidi))
@@ -56,6 +59,7 @@ struct StreamManagerIngressTests {
         var configuration = WebTransportConfiguration()
         configuration.maximumIncomingUnidirectionalStreams = 1
         let session = FakeSession(configuration)
+        defer { session.close(code: 0, reason: "") }
         let recorder = Recorder()
         session.handler = recorder
         #expect(session.manager.acceptStream(StreamID(rawValue: 2)) == nil)
@@ -75,6 +79,7 @@ struct StreamManagerIngressTests {
         configuration.streamReceiveWindow = isStreamWindow ? 10 : 1_000
         configuration.sessionReceiveWindow = isStreamWindow ? 1_000 : 10
         let session = FakeSession(configuration)
+        defer { session.close(code: 0, reason: "") }
         let recorder = Recorder()
         recorder.onOpen = { _ in }
         session.handler = recorder
@@ -93,6 +98,7 @@ struct StreamManagerIngressTests {
         configuration.streamReceiveWindow = 1_600
         configuration.sessionReceiveWindow = 16_000
         let session = FakeSession(configuration)
+        defer { session.close(code: 0, reason: "") }
         let recorder = Recorder()
         session.handler = recorder
         let token = try #require(session.manager.acceptStream(self.serverUni))
@@ -113,6 +119,7 @@ struct StreamManagerIngressTests {
     @Test("what a reader does while it reads takes effect at once")
     func pauseInsideRead() throws {
         let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
         let recorder = Recorder()
         session.handler = recorder
         let token = try #require(session.manager.acceptStream(self.serverUni))
@@ -136,6 +143,7 @@ struct StreamManagerIngressTests {
     @Test("a reader that hands over to another one while it reads")
     func readerChange() throws {
         let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
         let first = Recorder()
         let second = Recorder()
         session.handler = first
@@ -150,6 +158,7 @@ struct StreamManagerIngressTests {
     @Test("a reader that resumes without consuming is not asked for ever")
     func noProgress() throws {
         let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
         let recorder = Recorder()
         session.handler = recorder
         let token = try #require(session.manager.acceptStream(self.serverUni))
@@ -165,6 +174,7 @@ struct StreamManagerIngressTests {
     @Test("a stopped reader hears nothing more, and the bytes still count")
     func stopInsideRead() throws {
         let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
         let recorder = Recorder()
         session.handler = recorder
         let token = try #require(session.manager.acceptStream(self.serverUni))
