@@ -186,6 +186,7 @@ public final class TrackPublisher {
             return
         }
         self.onCancelled = nil
+        self.dropHeldUpdates()
         self.session.publishedTracks.remove(self.track)
         self.link?.refuse(code, reason: reason, retryAfter: retryAfter)
     }
@@ -271,6 +272,7 @@ public final class TrackPublisher {
 
     func cancelled(_ end: TrackPublisherEnd, _ error: MoQError, code: StreamResetCode) {
         let state = self.machine.cancelled()
+        self.dropHeldUpdates()
         self.link?.retire()
         self.forget()
         self.session.lingering[ObjectIdentifier(self)] = nil
