@@ -37,6 +37,9 @@ extension TrackPublisher {
             return stream
         } catch {
             self.session.totals.subgroupsWithoutStream &+= 1
+            if error.code == .streamLimit {
+                self.fellBehind("the subscriber's streams pile up")
+            }
             return nil
         }
     }
@@ -197,6 +200,10 @@ extension TrackPublisher: TrackConsumer {
             self.reachedEndOfRange()
             return nil
         case .inside, .partial:
+            guard self.subgroups.count < self.session.configuration.maxSubgroupsPerTrack else {
+                self.fellBehind("\(self.subgroups.count) subgroups wait for a subscriber that does not read them")
+                return nil
+            }
             let egress = EgressSubgroup(publisher: self, description: subgroup, isPartial: verdict == .partial)
             egress.index = self.subgroups.count
             self.subgroups.append(egress)
