@@ -61,6 +61,35 @@ struct SlowSubscriberTests {
         harness.expectNothingLive()
     }
 
+    @Test("A publisher of many small subgroups is told to wait, and to go on", arguments: Variant.all)
+    func manySmall(variant: Variant) throws {
+        var link = InMemoryLinkConfiguration()
+        link.client.maximumIncomingUnidirectionalStreams = 4
+        link.server.maximumIncomingUnidirectionalStreams = 4
+        var configuration = MoQSessionConfiguration()
+        configuration.maxSubgroupsPerTrack = 64
+        let harness = Harness.established(variant, link: link, configuration: configuration)
+        let consumer = CollectingConsumer()
+        let (_, publisher) = try harness.subscribe(consumer: consumer)
+        let delegate = RecordingDelegate()
+        publisher.delegate = delegate
+        var group: UInt64 = 0
+        while group < 200 {
+            while !publisher.isAboveHighWatermark, group < 200 {
+                publisher.send(group: group, [[UInt8(truncatingIfNeeded: group)]])
+                group += 1
+            }
+            harness.run()
+        }
+        publisher.end()
+        harness.run(.seconds(20))
+        #expect(delegate.drains > 3)
+        #expect(delegate.ends == [.finished])
+        #expect(consumer.contents.count == 200)
+        #expect(consumer.ends.map(\.status) == [.trackEnded])
+        harness.expectNothingLive()
+    }
+
     @Test("When no stream can be had, the subscriber is too far behind", arguments: Variant.all)
     func streamLimit(variant: Variant) throws {
         var link = InMemoryLinkConfiguration()

@@ -24,7 +24,7 @@ public struct MoQSessionConfiguration: Sendable {
     /// How many bytes a ``TrackPublisher`` may have queued before its subscriber counts as too far behind.
     public var maxQueuedBytesPerTrack: Int
     /// How many subgroups of a ``TrackPublisher`` may be open or undelivered before its subscriber counts as too far
-    /// behind.
+    /// behind. A quarter of it, complete and undelivered, counts as being above the high watermark.
     public var maxSubgroupsPerTrack: Int
     /// Above this many queued bytes a ``TrackPublisher`` reports that it is above the high watermark.
     public var trackHighWatermark: Int
