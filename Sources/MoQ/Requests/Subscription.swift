@@ -417,6 +417,17 @@ extension Subscription: OutgoingRequest {
             guard self.link?.kind == .subscribe else {
                 throw .protocolViolation("SUBSCRIBE_OK for a PUBLISH")
             }
+            if self.state == .pending, let type = self.session.mandatoryPropertyNotUnderstood(in: ok.properties) {
+                self.session.retireAlias(ok.trackAlias)
+                self.cancel(
+                    MoQError(
+                        code: .rejected,
+                        message: "mandatory property \(type) is not understood",
+                        requestError: .unsupportedExtension
+                    )
+                )
+                return
+            }
             self.largestObject = ok.largestObject
             self.properties = ok.properties
             try self.activate(ok.trackAlias)

@@ -102,6 +102,14 @@ extension TrackPublisher: OutgoingRequest {
         }
     }
 
+    /// The request that the updates were for is over; they are not answered, but the peer may make others.
+    func dropHeldUpdates() {
+        for _ in self.heldUpdates {
+            self.session.peerRequestEnded()
+        }
+        self.heldUpdates = []
+    }
+
     private func apply(_ update: RequestUpdate) {
         let wanted = update.parameters
         let wasForwarding = self.isForwarding

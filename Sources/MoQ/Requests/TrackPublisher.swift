@@ -51,6 +51,8 @@ public final class TrackPublisher {
     var heldUpdates: [RequestUpdate] = []
     var isLive = false
 
+    /// Subgroups that are complete and not delivered.
+    var finishedSubgroups = 0
     /// Bytes queued as far as known: exact when it was measured, more since then by what was written.
     var queuedEstimate = 0
     var nextMeasurement = 0
@@ -191,6 +193,7 @@ public final class TrackPublisher {
             return
         }
         self.onCancelled = nil
+        self.dropHeldUpdates()
         self.session.publishedTracks.remove(self.track)
         self.link?.refuse(code, reason: reason, retryAfter: retryAfter)
     }
@@ -276,6 +279,7 @@ public final class TrackPublisher {
 
     func cancelled(_ end: TrackPublisherEnd, _ error: MoQError, code: StreamResetCode) {
         let state = self.machine.cancelled()
+        self.dropHeldUpdates()
         self.link?.retire()
         self.forget()
         self.session.lingering[ObjectIdentifier(self)] = nil
