@@ -1,7 +1,169 @@
 #include "CPicoquicShims.h"
 
-#include <picoquic.h>
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <picoquic_internal.h>
 
 const char *cpq_compiled_version(void) {
     return PICOQUIC_VERSION;
+}
+
+const char *cpq_remote_reason(picoquic_cnx_t *cnx) {
+    return cnx->remote_error_reason;
+}
+
+uint64_t cpq_stream_limit(picoquic_cnx_t *cnx, int is_unidirectional) {
+    return is_unidirectional ? cnx->max_streams_unidir_remote : cnx->max_streams_bidir_remote;
+}
+
+uint64_t cpq_streams_taken(picoquic_cnx_t *cnx, int is_unidirectional) {
+    return picoquic_get_next_local_stream_id(cnx, is_unidirectional) >> 2;
+}
+
+int cpq_raise_stream_window(picoquic_cnx_t *cnx, uint64_t stream_id, uint64_t limit) {
+    picoquic_stream_head_t *stream = picoquic_find_stream(cnx, stream_id);
+    if (stream == NULL) {
+        return PICOQUIC_ERROR_INVALID_STREAM_ID;
+    }
+    if (stream->fin_received || stream->reset_received || limit <= stream->maxdata_local ||
+        limit <= stream->consumed_offset) {
+        return 0;
+    }
+    return picoquic_open_flow_control(cnx, stream_id, limit - stream->consumed_offset);
+}
+
+int cpq_raise_connection_window(picoquic_cnx_t *cnx, uint64_t limit) {
+    uint8_t frame[32];
+    int more_data = 0;
+    int is_pure_ack = 1;
+    uint8_t *end;
+    if (cnx->cnx_state != picoquic_state_ready) {
+        return PICOQUIC_ERROR_UNEXPECTED_STATE;
+    }
+    if (limit <= cnx->maxdata_local) {
+        return 0;
+    }
+    end = picoquic_format_max_data_frame(cnx, frame, frame + sizeof(frame), &more_data, &is_pure_ack,
+                                         limit - cnx->maxdata_local);
+    if (end == NULL || end == frame) {
+        return PICOQUIC_ERROR_UNEXPECTED_ERROR;
+    }
+    return picoquic_queue_misc_frame(cnx, frame, (size_t)(end - frame), is_pure_ack,
+                                     picoquic_packet_context_application);
+}
+
+int cpq_attach_stream_context(picoquic_cnx_t *cnx, uint64_t stream_id, void *stream_ctx) {
+    picoquic_stream_head_t *stream = picoquic_find_stream(cnx, stream_id);
+    if (stream == NULL) {
+        return -1;
+    }
+    stream->app_stream_ctx = stream_ctx;
+    return 0;
+}
+
+size_t cpq_maximum_datagram(picoquic_cnx_t *cnx) {
+    // Short header, longest packet number, authentication tag, frame type and a two-byte length.
+    const size_t frame_overhead = 3;
+    size_t by_peer = cnx->remote_parameters.max_datagram_frame_size;
+    size_t overhead = 1 + 20 + 4 + 16 + frame_overhead;
+    size_t by_path = 0;
+    if (by_peer <= frame_overhead || cnx->path == NULL || cnx->nb_paths <= 0) {
+        return 0;
+    }
+    if (cnx->path[0]->send_mtu > overhead) {
+        by_path = cnx->path[0]->send_mtu - overhead;
+    }
+    by_peer -= frame_overhead;
+    return by_peer < by_path ? by_peer : by_path;
+}
+
+int cpq_has_received(picoquic_cnx_t *cnx) {
+    return cnx->nb_packets_received > 0;
+}
+
+int cpq_format_address(const struct sockaddr *address, char *text, size_t text_size, uint16_t *port) {
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+        *port = ntohs(v4->sin_port);
+        return inet_ntop(AF_INET, &v4->sin_addr, text, (socklen_t)text_size) == NULL ? -1 : 0;
+    }
+    if (address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+        char name[IF_NAMESIZE];
+        size_t used;
+        *port = ntohs(v6->sin6_port);
+        if (inet_ntop(AF_INET6, &v6->sin6_addr, text, (socklen_t)text_size) == NULL) {
+            return -1;
+        }
+        if (v6->sin6_scope_id != 0 && if_indextoname(v6->sin6_scope_id, name) != NULL) {
+            used = strlen(text);
+            snprintf(text + used, text_size - used, "%%%s", name);
+        }
+        return 0;
+    }
+    return -1;
+}
+
+int cpq_parse_address(const char *text, uint16_t port, struct sockaddr_storage *address) {
+    struct sockaddr_in *v4 = (struct sockaddr_in *)address;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)address;
+    char bare[128];
+    const char *scope = strchr(text, '%');
+    size_t length = scope == NULL ? strlen(text) : (size_t)(scope - text);
+    memset(address, 0, sizeof(*address));
+    if (length >= sizeof(bare)) {
+        return -1;
+    }
+    memcpy(bare, text, length);
+    bare[length] = 0;
+    if (scope == NULL && inet_pton(AF_INET, bare, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(port);
+        return 0;
+    }
+    if (inet_pton(AF_INET6, bare, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons(port);
+        if (scope != NULL) {
+            v6->sin6_scope_id = if_nametoindex(scope + 1);
+            return v6->sin6_scope_id == 0 ? -1 : 0;
+        }
+        return 0;
+    }
+    return -1;
+}
+
+static socklen_t address_length(const struct sockaddr *address) {
+    return address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+}
+
+static int probe(const struct sockaddr *address, int is_bind) {
+    int outcome = 0;
+    int one = 1;
+    int fd = socket(address->sa_family, SOCK_DGRAM, IPPROTO_UDP);
+    if (fd < 0) {
+        return errno;
+    }
+    if (address->sa_family == AF_INET6) {
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+    }
+    if ((is_bind ? bind(fd, address, address_length(address)) : connect(fd, address, address_length(address))) != 0) {
+        outcome = errno;
+    }
+    close(fd);
+    return outcome;
+}
+
+int cpq_probe_bind(const struct sockaddr *address) {
+    return probe(address, 1);
+}
+
+int cpq_probe_route(const struct sockaddr *address) {
+    return probe(address, 0);
 }

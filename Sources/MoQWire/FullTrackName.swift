@@ -45,7 +45,7 @@ public struct FullTrackName: Hashable, Sendable {
 }
 
 extension FullTrackName: CustomStringConvertible {
-    /// Namespace and name joined by `--`, in the form that draft-18 §1.4.5 recommends.
+    /// Namespace and name joined by `--`, in the form that draft-18 §1.5 recommends.
     public var description: String {
         "\(self.namespace)--\(FullTrackName.render(self.name))"
     }

@@ -64,7 +64,7 @@ public struct TrackNamespace: Hashable, Sendable {
 }
 
 extension TrackNamespace: CustomStringConvertible {
-    /// The form for logs that draft-18 §1.4.5 recommends: fields joined by `-`, and `.` with two hexadecimal digits for
+    /// The form for logs that draft-18 §1.5 recommends: fields joined by `-`, and `.` with two hexadecimal digits for
     /// each byte that is not a letter, a digit or `_`.
     public var description: String {
         self.fields.map(FullTrackName.render).joined(separator: "-")

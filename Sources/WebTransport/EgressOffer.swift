@@ -9,6 +9,13 @@ public struct EgressOffer: Hashable, Sendable {
     /// Whether more is queued behind them.
     public var isStillActive: Bool
 
+    /// Describes an offer.
+    public init(count: Int, isFinal: Bool, isStillActive: Bool) {
+        self.count = count
+        self.isFinal = isFinal
+        self.isStillActive = isStillActive
+    }
+
     /// Nothing to send.
     public static let nothing = EgressOffer(count: 0, isFinal: false, isStillActive: false)
 

@@ -63,7 +63,7 @@ public protocol WebTransportSession: AnyObject {
     ///
     /// The queue is bounded in count, bytes and age; when it is full the oldest datagram is dropped and counted, since
     /// late media is worth less than fresh media.
-    /// - Throws: `datagramTooLarge` with the limit, `datagramsUnsupported`, `sessionClosed`.
+    /// - Throws: `datagramTooLarge` with the limit, `datagramsUnsupported`, `sessionClosed`; `invalidState` when it is empty.
     func sendDatagram(_ bytes: Bytes) throws(WebTransportError)
 
     /// Ends the session and all its streams, telling the peer `code` and `reason`. What is still queued is not sent.

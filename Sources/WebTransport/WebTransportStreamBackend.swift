@@ -26,8 +26,10 @@ public protocol WebTransportStreamBackend: AnyObject {
     /// Sends RESET_STREAM; nothing more is asked for the stream.
     func resetStream(_ id: StreamID, code: UInt64, token: StreamToken)
 
-    /// Sends STOP_SENDING; what still arrives on the stream may be reported or not.
-    func stopSending(_ id: StreamID, code: UInt64, token: StreamToken)
+    /// Sends STOP_SENDING; what still arrives on the stream may be reported or not, but has to be counted (`discarded`).
+    ///
+    /// `received` is how many bytes of the stream were reported so far.
+    func stopSending(_ id: StreamID, code: UInt64, received: UInt64, token: StreamToken)
 
     /// Lets the peer send on the stream up to this offset.
     ///

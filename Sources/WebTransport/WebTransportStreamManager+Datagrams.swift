@@ -2,7 +2,7 @@
 
 extension WebTransportStreamManager {
     /// How often a datagram may fail to fit into the room offered before it is dropped: the path will not get wider.
-    private static let maximumMisfits = 16
+    private static let maximumMisfits = 64
 
     /// Queues a datagram; see `WebTransportSession.sendDatagram`.
     public func sendDatagram(_ bytes: Bytes) throws(WebTransportError) {
@@ -12,6 +12,9 @@ extension WebTransportStreamManager {
         let limit = backend.maximumDatagramSize
         guard limit > 0 else {
             throw WebTransportError(.datagramsUnsupported, "the peer takes no datagrams")
+        }
+        guard !bytes.isEmpty else {
+            throw WebTransportError(.invalidState, "a datagram needs at least one byte")
         }
         guard bytes.count <= min(limit, self.configuration.datagramQueueBytes) else {
             throw WebTransportError(.datagramTooLarge, "a datagram of \(bytes.count) bytes does not fit", limit: limit)

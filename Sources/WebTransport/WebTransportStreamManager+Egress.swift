@@ -108,9 +108,14 @@ extension WebTransportStreamManager {
             return .nothing
         }
         let room = max(maximum, 0)
-        self.announceTake(of: min(room, stream.queue.byteCount), from: stream)
-        // The delegate may have done anything: look again.
-        guard stream.manager != nil else { return .nothing }
+        var known = 0
+        repeat {
+            known = stream.queue.byteCount
+            self.announceTake(of: min(room, known), from: stream)
+            // The delegate may have done anything: look again. When it wrote and there is room for all of that too, the
+            // queue drains once more.
+            guard stream.manager != nil else { return .nothing }
+        } while stream.queue.byteCount > known && stream.queue.byteCount <= room
         let count = min(room, stream.queue.byteCount)
         let rest = stream.queue.byteCount - count
         let offer = EgressOffer(count: count, isFinal: stream.isFinished && rest == 0, isStillActive: rest > 0)

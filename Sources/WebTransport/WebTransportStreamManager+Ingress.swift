@@ -11,12 +11,14 @@ extension WebTransportStreamManager {
             self.counters.misdirectedEvents += 1
             return nil
         }
+        // The transport sees to the limit itself. Streams that arrived completely but were not read count for it no more,
+        // though they do here.
         let live = id.isUnidirectional ? self.liveIncomingUnidirectional : self.liveIncomingBidirectional
         let limit =
             id.isUnidirectional
             ? self.configuration.maximumIncomingUnidirectionalStreams
             : self.configuration.maximumIncomingBidirectionalStreams
-        guard !self.isClosed, live < limit, self.handler != nil || !self.hadHandler else {
+        guard !self.isClosed, live / 4 < limit, self.handler != nil || !self.hadHandler else {
             self.counters.streamsRefused += 1
             return nil
         }
@@ -213,7 +215,7 @@ extension WebTransportStreamManager {
     /// Lets a stream go for `ReceiveStream.stopSending`.
     func stop(_ stream: ReceiveStream, code: UInt64) {
         if !stream.isFinReceived {
-            self.backend?.stopSending(stream.id, code: code, token: stream.token)
+            self.backend?.stopSending(stream.id, code: code, received: stream.received, token: stream.token)
         }
         _ = self.detach(stream)
     }

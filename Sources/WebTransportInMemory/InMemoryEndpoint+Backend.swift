@@ -33,7 +33,7 @@ extension InMemoryEndpoint: WebTransportStreamBackend {
         self.enqueue(.resetStream(id, code: code))
     }
 
-    func stopSending(_ id: StreamID, code: UInt64, token: StreamToken) {
+    func stopSending(_ id: StreamID, code: UInt64, received: UInt64, token: StreamToken) {
         self.enqueue(.stopSending(id, code: code))
     }
 

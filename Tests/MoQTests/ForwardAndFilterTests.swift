@@ -128,13 +128,15 @@ struct ForwardAndFilterTests {
         #expect(consumer.contents.map { "\($0.group)/\($0.id)" } == test.expected)
         #expect(consumer.subgroups.allSatisfy { $0.ends == [.finished] })
         if case .absoluteRange = test.filter {
-            #expect(consumer.ends == [
-                TrackEnd(
-                    status: .subscriptionEnded,
-                    streamCount: 2,
-                    reason: "the end of the range was reached"
-                )
-            ])
+            #expect(
+                consumer.ends == [
+                    TrackEnd(
+                        status: .subscriptionEnded,
+                        streamCount: 2,
+                        reason: "the end of the range was reached"
+                    )
+                ]
+            )
             #expect(delegate.ends == [.rangeEnded])
             #expect(publisher.isEnded)
         } else {

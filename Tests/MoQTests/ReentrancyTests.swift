@@ -80,11 +80,16 @@ struct ReentrancyTests {
             consumer.responses.append($0)
             close(.response, subscriber)
         }
-        subscriber.subscribeNamespace(TrackNamespace(path: "live"), events: { _ in close(.namespaceEvent, subscriber) }) {
-            _ in
-        }
+        subscriber.subscribeNamespace(
+            TrackNamespace(path: "live"),
+            events: { _ in close(.namespaceEvent, subscriber) },
+            response: {
+                _ in
+            }
+        )
         let announcement = publisher.publishNamespace(TrackNamespace(path: "live/y")) { _ in }
-        publisher.publish(PublishRequest(track: FullTrackName(namespace: TrackNamespace(path: "p"), name: "t"))) { _ in }
+        publisher.publish(PublishRequest(track: FullTrackName(namespace: TrackNamespace(path: "p"), name: "t"))) { _ in
+        }
         harness.run()
         accepted.value?.receive(
             ObjectDatagram(trackAlias: TrackAlias(0), groupID: 0, objectID: 0),

@@ -9,7 +9,10 @@ import WebTransportInMemory
 
 @Suite("Limits on requests")
 struct RequestLimitTests {
-    @Test("At draft 16 requests wait for MAX_REQUEST_ID, which rises as requests end", arguments: [Role.client, .server])
+    @Test(
+        "At draft 16 requests wait for MAX_REQUEST_ID, which rises as requests end",
+        arguments: [Role.client, .server]
+    )
     func window(role: Role) throws {
         var configuration = MoQSessionConfiguration()
         configuration.maxPeerRequests = 4

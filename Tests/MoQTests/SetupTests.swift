@@ -44,7 +44,11 @@ struct SetupTests {
         #expect(harness.loop.counters.liveTimers == 0)
     }
 
-    @Test("A peer that says nothing is closed with CONTROL_MESSAGE_TIMEOUT", arguments: DraftProfile.all, [Role.client, .server])
+    @Test(
+        "A peer that says nothing is closed with CONTROL_MESSAGE_TIMEOUT",
+        arguments: DraftProfile.all,
+        [Role.client, .server]
+    )
     func timeout(profile: DraftProfile, role: Role) {
         let harness = Harness(Variant(profile: profile, subscriber: role))
         harness.subscriber.start()

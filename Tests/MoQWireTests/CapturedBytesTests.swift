@@ -112,3 +112,103 @@ struct CapturedBytesTests {
         )
     }
 }
+
+/// Bytes that another implementation writes on draft 16, and what they mean.
+@Suite("Bytes of another implementation of draft 16")
+struct OldDraftBytesTests {
+    private static let demo = FullTrackName(namespace: TrackNamespace(path: "demo/ts"), name: "t")
+    private static let parameters = SubscriptionParameters(
+        subscriberPriority: 200,
+        forward: false,
+        filter: .absoluteRange(start: Location(group: 70, object: 3), endGroup: 20_000),
+        objectDeliveryTimeout: 2_500
+    )
+
+    private func check(_ text: String, _ message: MoQMessage, on context: StreamContext = .control) throws {
+        let bytes = hex(text)
+        #expect(try MessageCodec(profile: .draft16, role: .server).message(bytes, on: context) == message)
+        #expect(try MessageCodec(profile: .draft16, role: .client).encode(message) == bytes)
+    }
+
+    @Test("the setup of a client")
+    func setup() throws {
+        let options = SetupOptions(
+            path: "/a%20b?c=d",
+            authority: "[::1]:4433",
+            maxRequestID: RequestID(100),
+            maxAuthTokenCacheSize: 4_096,
+            tokens: [.register(alias: 0, type: 0, value: [0])],
+            implementation: "moqingbird",
+            unknown: [KeyValuePair(type: 157, bytes: [2]), KeyValuePair(type: 284, integer: 70_000)].compactMap { $0 }
+        )
+        try self.check(
+            "20003b08010a2f61253230623f633d64014064010401000000015000010a5b3a3a315d3a34343333020a6d6f71696e67626972"
+                + "6440960102407f80011170",
+            .setup(Setup(options: options)),
+            on: .controlStart
+        )
+    }
+
+    @Test("a subscription and its update")
+    func subscription() throws {
+        var parameters = Self.parameters
+        parameters.groupOrder = .descending
+        parameters.newGroupRequest = 0
+        try self.check(
+            "03002702020464656d6f0274730174070249c4010200010d001040c801080440460380004e2001021000",
+            .subscribe(
+                Subscribe(
+                    requestID: RequestID(2),
+                    track: Self.demo,
+                    parameters: parameters,
+                    tokens: [.delete(alias: 1)]
+                )
+            )
+        )
+        parameters.groupOrder = nil
+        try self.check(
+            "02001b0402060249c4010200010d001040c801080440460380004e201100",
+            .requestUpdate(
+                RequestUpdate(
+                    requestID: RequestID(4),
+                    existingRequestID: RequestID(2),
+                    parameters: parameters,
+                    tokens: [.delete(alias: 1)]
+                )
+            )
+        )
+    }
+
+    @Test("a fetch and a subscription to namespaces")
+    func others() throws {
+        try self.check(
+            "16001a0601020464656d6f02747301740506070103030200011d000202",
+            .fetch(
+                Fetch(
+                    requestID: RequestID(6),
+                    target: .standalone(
+                        track: Self.demo,
+                        start: Location(group: 5, object: 6),
+                        end: .object(Location(group: 7, object: 0))
+                    ),
+                    subscriberPriority: 0,
+                    groupOrder: .descending,
+                    tokens: [.delete(alias: 1)]
+                )
+            )
+        )
+        try self.check(
+            "11000a08000202030200010d00",
+            .subscribeNamespace(
+                SubscribeNamespace(
+                    requestID: RequestID(8),
+                    prefix: TrackNamespace(),
+                    interest: .both,
+                    forward: false,
+                    tokens: [.delete(alias: 1)]
+                )
+            ),
+            on: .requestStart
+        )
+    }
+}

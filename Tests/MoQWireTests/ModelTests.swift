@@ -66,6 +66,18 @@ struct ModelTests {
         #expect(DraftProfile.all.map(\.version) == [.draft18, .draft16])
     }
 
+    @Test("a message is logged under the name that its draft's table has for it", arguments: DraftProfile.all)
+    func names(profile: DraftProfile) throws {
+        for sample in try MessageSamples.all(profile) where sample.message.name != "SETUP" {
+            let bytes = try MessageCodec(profile: profile, role: sample.sender).encode(sample.message)
+            var reader = unsafe WireReader(bytes.span.bytes, integers: profile.coding.integers)
+            let type = try reader.readInteger()
+            let kind = profile.messages.first { $0.type == type }?.kind
+            let isPublishOk = sample.message.name == "PUBLISH_OK"
+            #expect(kind?.rawValue == sample.message.name || (isPublishOk && kind == .requestOk))
+        }
+    }
+
     @Test("codes keep their meaning across drafts that number them differently")
     func codes() {
         #expect(PublishDoneStatus(wireValue: 5, in: .draft16) == .expired)

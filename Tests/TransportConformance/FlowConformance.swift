@@ -178,9 +178,18 @@ struct FlowConformance {
         }
     }
 
-    @Test("a more urgent stream overtakes", arguments: [TransportKind.inMemory])
+    @Test("a more urgent stream overtakes", arguments: [TransportKind.inMemory, .rawQUIC])
     func priority(kind: TransportKind) async throws {
         try await kind.withPair { pair in
+            try await pair.server { peer in
+                peer.onOpen = { peer, stream, _ in
+                    peer.readers[stream.id]?.onReceive = { stream in
+                        if peer.readers[stream.id]?.isFinished == true {
+                            peer.datagrams.append([UInt8(stream.id.rawValue)])
+                        }
+                    }
+                }
+            }
             try await pair.client { peer in
                 for (name, value) in [("a", 9), ("b", 11), ("c", 13)] {
                     let stream = try peer.session.openUnidirectionalStream(
@@ -193,17 +202,52 @@ struct FlowConformance {
                 // The last becomes the first.
                 peer.streams["c"]?.priority = StreamPriority(rawValue: 5)
             }
-            try await pair.server { peer in
-                peer.onOpen = { peer, stream, _ in
-                    peer.readers[stream.id]?.onReceive = { stream in
-                        if peer.readers[stream.id]?.isFinished == true {
-                            peer.datagrams.append([UInt8(stream.id.rawValue)])
-                        }
-                    }
-                }
-            }
             try await pair.until(.server, "all ends") { $0.datagrams.count == 3 }
             try await pair.server { #expect($0.datagrams == [[10], [2], [6]]) }
+        }
+    }
+
+    @Test(
+        "streams that are reset or stopped use up neither windows nor stream limits",
+        arguments: TransportKind.allCases
+    )
+    func abandonedStreams(kind: TransportKind) async throws {
+        var configuration = PairConfiguration()
+        configuration.server.streamReceiveWindow = 50_000
+        configuration.server.sessionReceiveWindow = 200_000
+        configuration.server.maximumIncomingUnidirectionalStreams = 8
+        try await kind.withPair(configuration) { pair in
+            for round in 0..<30 {
+                let isReset = round % 2 == 0
+                let id = try await pair.client { peer in
+                    let stream = try peer.session.openUnidirectionalStream(priority: .default)
+                    peer.streams["a"] = stream
+                    try stream.write(Bytes(pattern(45_000)))
+                    return stream.id
+                }
+                try await pair.until(.server, "some of stream \(id)") { peer in
+                    peer.readers[id].map { !$0.bytes.isEmpty } ?? false
+                }
+                if isReset {
+                    try await pair.client { $0.streams["a"]?.reset(code: 1) }
+                    try await pair.until(.server, "the reset of stream \(id)") { $0.readers[id]?.isOver == true }
+                } else {
+                    try await pair.server { $0.receiving[String(id.rawValue)]?.stopSending(code: 2) }
+                    try await pair.until(.client, "the stop of stream \(id)") { $0.streams["a"]?.isReset == true }
+                }
+            }
+            let payload = pattern(900_000, seed: 8)
+            let last = try await pair.client { peer in
+                let stream = try peer.session.openUnidirectionalStream(priority: .default)
+                try stream.write(Bytes(payload))
+                try stream.finish()
+                return stream.id
+            }
+            try await pair.until(.server, "the last stream") { $0.readers[last]?.isFinished == true }
+            try await pair.server { peer in
+                #expect(peer.readers[last]?.bytes == payload)
+                #expect(peer.session.statistics.bufferedByteCount == 0)
+            }
         }
     }
 }

@@ -60,6 +60,7 @@ struct PairConfiguration: Sendable {
 enum TransportKind: String, CaseIterable, CustomTestStringConvertible {
     case inMemory = "in memory"
     case lossy = "in memory, one packet in ten lost"
+    case rawQUIC = "raw QUIC on loopback"
 
     var testDescription: String { self.rawValue }
 
@@ -75,6 +76,7 @@ enum TransportKind: String, CaseIterable, CustomTestStringConvertible {
             switch self {
             case .inMemory: InMemoryFixture(configuration, loss: 0)
             case .lossy: InMemoryFixture(configuration, loss: 0.1)
+            case .rawQUIC: try await PicoQuicFixture(configuration)
             }
         do {
             try await body(fixture)

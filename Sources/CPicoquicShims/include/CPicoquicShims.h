@@ -1,8 +1,115 @@
-// What Swift cannot import of picoquic: function-like macros, variadic functions, private fields.
+// What Swift cannot import of picoquic: function-like macros, variadic functions, private fields. And what it needs of
+// OpenSSL, so that Swift never sees OpenSSL's types: credentials, self-signed certificates, certificate verification.
 #ifndef MOQINGBIRD_CPICOQUIC_SHIMS_H
 #define MOQINGBIRD_CPICOQUIC_SHIMS_H
 
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include <picoquic.h>
+#include <picoquic_packet_loop.h>
+
+// MARK: - Connections
+
 /// The version of picoquic that these shims were compiled against, as in its header ("1.1.53.0").
 const char *cpq_compiled_version(void);
+
+/// The words that the peer gave with its close, or NULL. Valid as long as the connection.
+const char *cpq_remote_reason(picoquic_cnx_t *cnx);
+
+/// How many streams of a kind the peer allows altogether, and how many have been taken so far.
+uint64_t cpq_stream_limit(picoquic_cnx_t *cnx, int is_unidirectional);
+uint64_t cpq_streams_taken(picoquic_cnx_t *cnx, int is_unidirectional);
+
+/// Lets the peer send on a stream up to an absolute offset. Returns 0, or picoquic's error.
+int cpq_raise_stream_window(picoquic_cnx_t *cnx, uint64_t stream_id, uint64_t limit);
+
+/// Lets the peer send up to so many bytes over all streams. Returns 0, or picoquic's error.
+int cpq_raise_connection_window(picoquic_cnx_t *cnx, uint64_t limit);
+
+/// Attaches a context to a stream that exists, whatever its state. Returns 0, or -1 when there is no such stream.
+int cpq_attach_stream_context(picoquic_cnx_t *cnx, uint64_t stream_id, void *stream_ctx);
+
+/// How much of a stream of the peer was taken in order, and the highest offset that the peer used. What a reset stream
+/// misses counts as taken from then on, so that the peer is allowed another stream. Returns 0, or -1 without a stream.
+int cpq_settle_receiving(picoquic_cnx_t *cnx, uint64_t stream_id, uint64_t *delivered, uint64_t *highest);
+
+/// The largest datagram payload that fits the path as it is known now and that the peer takes; 0 when it takes none.
+size_t cpq_maximum_datagram(picoquic_cnx_t *cnx);
+
+/// Whether the first flight towards an unreachable peer is all that ever happened on a connection.
+int cpq_has_received(picoquic_cnx_t *cnx);
+
+// MARK: - Addresses
+
+/// Writes "1.2.3.4" or "::1" (with %scope where there is one) and the port. Returns 0, or -1 for another family.
+int cpq_format_address(const struct sockaddr *address, char *text, size_t text_size, uint16_t *port);
+
+/// Reads a numeric address. Returns 0, or -1 when the text is none.
+int cpq_parse_address(const char *text, uint16_t port, struct sockaddr_storage *address);
+
+/// Tries to bind a UDP socket to an address and closes it again. Returns 0, or errno.
+int cpq_probe_bind(const struct sockaddr *address);
+
+/// Asks the kernel whether it has a route to an address, without sending anything. Returns 0, or errno.
+int cpq_probe_route(const struct sockaddr *address);
+
+// MARK: - The network thread
+
+/// Called on the network thread when it ends, for whatever reason, with picoquic's return code.
+typedef void (*cpq_thread_ended_fn)(void *context, int return_code);
+
+typedef struct cpq_network_thread cpq_network_thread;
+
+/// Starts picoquic's packet loop on a thread of its own that takes no signals. `param` and `context` must stay valid
+/// until `cpq_join_network_thread` has returned. `ended` is called exactly once if this returns non-NULL.
+cpq_network_thread *cpq_start_network_thread(picoquic_quic_t *quic, picoquic_packet_loop_param_t *param,
+                                             const char *name, picoquic_packet_loop_cb_fn callback, void *context,
+                                             cpq_thread_ended_fn ended);
+
+/// Wakes the loop. Callable from any thread until `cpq_join_network_thread`.
+void cpq_wake_network_thread(cpq_network_thread *thread);
+
+/// Ends the loop if it still runs, waits for the thread and frees the handle. Never called on the network thread.
+void cpq_join_network_thread(cpq_network_thread *thread);
+
+// MARK: - Certificates
+
+enum {
+    CPQ_CREDENTIALS_OK = 0,
+    CPQ_CERTIFICATE_UNREADABLE = 1,
+    CPQ_KEY_UNREADABLE = 2,
+    CPQ_CREDENTIALS_MISMATCH = 3
+};
+
+/// Whether two PEM files hold a certificate and the key that belongs to it. Never asks for a pass phrase.
+int cpq_check_credentials(const char *certificate_file, const char *key_file);
+
+/// Whether a PEM file holds at least one certificate. Returns 1 or 0.
+int cpq_has_certificates(const char *file);
+
+/// Makes an ECDSA P-256 key and a certificate for it that is signed with the same key, valid for `days` days.
+/// `alternative_names` is a list as OpenSSL writes it ("DNS:localhost,IP:127.0.0.1"). The texts are PEM, to be given
+/// back with `cpq_free_text`. Returns 0, or -1.
+int cpq_make_self_signed(int days, const char *common_name, const char *alternative_names, char **certificate,
+                         char **key, uint8_t sha256[32]);
+void cpq_free_text(char *text);
+
+/// The SHA-256 of the first certificate (DER) of a PEM text. Returns 0, or -1.
+int cpq_certificate_digest(const void *pem, size_t count, uint8_t sha256[32]);
+
+enum {
+    CPQ_VERIFY_SYSTEM = 0,
+    CPQ_VERIFY_FILE = 1,
+    CPQ_VERIFY_PINNED = 2,
+    CPQ_VERIFY_NOTHING = 3
+};
+
+/// Installs how a context verifies its peers' certificates. In every mode the peer has to prove that it holds the
+/// certificate's key. `ca_file` is for CPQ_VERIFY_FILE; `digests` holds `digest_count` times 32 bytes for
+/// CPQ_VERIFY_PINNED. Returns 0, or -1 when the roots cannot be loaded.
+int cpq_install_verifier(picoquic_quic_t *quic, int mode, const char *ca_file, const uint8_t *digests,
+                         size_t digest_count);
 
 #endif

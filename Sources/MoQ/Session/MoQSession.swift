@@ -41,6 +41,8 @@ public final class MoQSession {
         case closed
     }
 
+    let messages: MessageCodec
+    let datagrams: DatagramCodec
     var handler: (any MoQSessionHandler)?
     var machine: SessionMachine
     var allocator: RequestIDAllocator
@@ -102,6 +104,8 @@ public final class MoQSession {
         self.role = transport.role == .client ? .client : .server
         self.configuration = configuration
         self.handler = handler
+        self.messages = MessageCodec(profile: profile, role: self.role)
+        self.datagrams = DatagramCodec(profile: profile)
         self.machine = SessionMachine(role: self.role, shape: profile.controlShape)
         let hasLimit = profile.hasRequestLimit
         self.allocator = RequestIDAllocator(role: self.role, limit: hasLimit ? RequestID(0) : nil)
@@ -181,10 +185,9 @@ public final class MoQSession {
         guard self.machine.sendGoaway(), let control = self.control else {
             return
         }
-        let uri = self.role == .server ? newSessionURI ?? "" : ""
-        var goaway = Goaway(newSessionURI: uri)
+        var goaway = Goaway(newSessionURI: self.role == .server ? newSessionURI ?? "" : "")
         if self.profile.goawayForm == .uriTimeoutRequestID {
-            goaway.timeout = timeout.map { $0.clampedMilliseconds }
+            goaway.timeout = timeout?.clampedMilliseconds
             goaway.requestID = self.ledger.nextUnused
         }
         guard self.send(.goaway(goaway), on: control), let timeout else {

@@ -70,9 +70,8 @@ public struct FetchStreamEncoder: Sendable {
         }
         self.prior.location = object.location
         self.prior.publisherPriority = object.publisherPriority
-        if let subgroupID = object.subgroupID {
-            self.prior.subgroupID = subgroupID
-        }
+        // Whether a datagram hands on the subgroup of the object before it is not said, so nothing refers to it.
+        self.prior.subgroupID = object.subgroupID
     }
 
     /// Appends the end of a range that is left out: everything up to and including this location.
@@ -85,12 +84,9 @@ public struct FetchStreamEncoder: Sendable {
             try writer.write(integer: gap.rawValue)
             try writer.write(location)
         }
-        if self.rules.fetchIDsAreDeltas {
-            self.prior.location = location
-        } else {
-            // Draft 16 does not say what "prior" means after a marker, so the next object spells everything out.
-            self.prior = FetchPrior()
-        }
+        // Only draft 18 says what "prior" means after a marker, and not all peers follow it: the next object spells
+        // everything out, apart from its distance to the marker where ids are distances.
+        self.prior = FetchPrior(location: self.rules.fetchIDsAreDeltas ? location : nil)
     }
 
     /// The group field, or nil when the group is that of the object before.

@@ -1,6 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
-/// What a unidirectional stream carries; its first bytes say it (draft-18 §3.5, "Unidirectional Stream Types").
+/// What a unidirectional stream carries; its first bytes say it (draft-18 §3.4, "Unidirectional Stream Types").
 public enum UniStreamType: Hashable, Sendable {
     /// Control messages, SETUP first (draft 18 and later). Read it with ``MessageCodec`` from its first byte on: the type
     /// of the stream is the type of that message.

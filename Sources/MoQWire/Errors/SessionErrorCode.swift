@@ -1,6 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
-/// Why a session is closed (draft-18 §3.6, "Termination").
+/// Why a session is closed (draft-18 §3.5, "Termination").
 public enum SessionErrorCode: Hashable, Sendable {
     /// The session ends without an error.
     case noError

@@ -1,6 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
-/// Why a stream was reset or is not read any more (draft-18 §3.4.3, "Stream Reset Error Codes").
+/// Why a stream was reset or is not read any more (draft-18 §3.3.3, "Stream Reset Error Codes").
 public enum StreamResetCode: Hashable, Sendable {
     /// Something went wrong on the sender's side.
     case internalError

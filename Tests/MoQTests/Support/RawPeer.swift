@@ -46,6 +46,14 @@ final class RawPeer: WebTransportHandler, ReceiveStreamReader {
         self.listen()
     }
 
+    /// A GOAWAY as the draft wants it.
+    var goaway: Goaway {
+        guard self.profile.goawayForm == .uriTimeoutRequestID else {
+            return Goaway()
+        }
+        return Goaway(requestID: RequestID(self.role == .client ? 1 : 0))
+    }
+
     func bytes(_ message: MoQMessage) throws -> [UInt8] {
         try MessageCodec(profile: self.profile, role: self.role).encode(message)
     }

@@ -1,0 +1,16 @@
+#include "CPicoquicShims.h"
+
+#include <picoquic_internal.h>
+
+int cpq_settle_receiving(picoquic_cnx_t *cnx, uint64_t stream_id, uint64_t *delivered, uint64_t *highest) {
+    picoquic_stream_head_t *stream = picoquic_find_stream(cnx, stream_id);
+    if (stream == NULL) {
+        return -1;
+    }
+    *delivered = stream->consumed_offset;
+    *highest = stream->fin_offset;
+    if (stream->reset_received && stream->consumed_offset < stream->fin_offset) {
+        stream->consumed_offset = stream->fin_offset;
+    }
+    return 0;
+}

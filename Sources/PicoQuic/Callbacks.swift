@@ -1,0 +1,71 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import CPicoquic
+
+// The functions that the library calls. Each finds its object, makes one call and returns; none can throw.
+
+/// An event of a connection.
+///
+/// - Thread: the loop's (once all is torn down, the thread that deletes the connections there).
+/// - Pointers: `cnx` is valid during the call. `bytes` is valid during the call; for the prepare events it is an opaque
+///   context instead. `callbackContext` is a handle, or for a connection that is new the context itself.
+/// - Allowed inside: every call of the library except deleting the connection.
+/// - Ownership: nothing is taken over. The context is kept alive by its own retain until after the last callback.
+@c
+func picoquicConnectionEvent(
+    _ cnx: OpaquePointer?,
+    _ stream: UInt64,
+    _ bytes: UnsafeMutablePointer<UInt8>?,
+    _ count: Int,
+    _ event: picoquic_call_back_event_t,
+    _ callbackContext: UnsafeMutableRawPointer?,
+    _ streamContext: UnsafeMutableRawPointer?
+) -> CInt {
+    guard let cnx = unsafe cnx, let quic = unsafe picoquic_get_quic_ctx(cnx),
+        let context = unsafe quicContext(of: quic),
+        let connection = unsafe context.connection(for: cnx, callbackContext: callbackContext)
+    else {
+        return 0
+    }
+    return unsafe connection.handle(
+        event,
+        cnx: cnx,
+        stream: stream,
+        bytes: bytes,
+        count: count,
+        streamContext: streamContext
+    )
+}
+
+/// Chooses one of the protocols that a client offers: the first of ours that is among them.
+///
+/// - Thread: the loop's, while a ClientHello is processed.
+/// - Pointers: `offers` holds `count` entries that are valid during the call.
+/// - Returns: the index of the choice, or `count` for none, which fails the handshake with no_application_protocol.
+@c
+func picoquicSelectProtocol(
+    _ quic: OpaquePointer?,
+    _ offers: UnsafeMutablePointer<picoquic_iovec_t>?,
+    _ count: Int
+) -> Int {
+    guard let quic = unsafe quic, let offers = unsafe offers, let context = unsafe quicContext(of: quic) else {
+        return count
+    }
+    for name in context.configuration.applicationProtocols {
+        for index in 0..<count {
+            let offer = unsafe UnsafeBufferPointer(start: offers[index].base, count: offers[index].len)
+            if unsafe offer.elementsEqual(name.utf8) {
+                return index
+            }
+        }
+    }
+    return count
+}
+
+/// The object that belongs to a context of the library; nil while it is being set up.
+private func quicContext(of quic: OpaquePointer) -> QUICContext? {
+    guard let pointer = unsafe picoquic_get_default_callback_context(quic) else {
+        return nil
+    }
+    return unsafe Unmanaged<QUICContext>.fromOpaque(pointer).takeUnretainedValue()
+}

@@ -1,0 +1,60 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+/// The connections of one context, by slot. A slot that is given back gets a new generation, so that old handles to it
+/// find nothing. (loop)
+struct ConnectionTable {
+    private struct Slot {
+        var generation: UInt32 = 1
+        var connection: QUICConnection?
+    }
+
+    private var slots: [Slot] = []
+    private var free: [Int] = []
+
+    /// How many connections there are.
+    private(set) var count = 0
+
+    /// How many there have ever been.
+    private(set) var created: UInt64 = 0
+
+    /// Gives a connection a slot.
+    mutating func insert(_ make: (ConnectionHandle) -> QUICConnection) -> QUICConnection {
+        let index: Int
+        if let reused = self.free.popLast() {
+            index = reused
+        } else {
+            index = self.slots.count
+            self.slots.append(Slot())
+        }
+        let connection = make(ConnectionHandle(index: index, generation: self.slots[index].generation))
+        self.slots[index].connection = connection
+        self.count += 1
+        self.created &+= 1
+        return connection
+    }
+
+    /// The connection that a handle stands for; nil when the handle is stale.
+    func find(_ handle: ConnectionHandle) -> QUICConnection? {
+        guard handle.index < self.slots.count else {
+            return nil
+        }
+        let slot = self.slots[handle.index]
+        return slot.generation == handle.generation ? slot.connection : nil
+    }
+
+    /// Gives a slot back. Has no effect for a stale handle.
+    mutating func remove(_ handle: ConnectionHandle) {
+        guard self.find(handle) != nil else {
+            return
+        }
+        self.slots[handle.index].connection = nil
+        self.slots[handle.index].generation &+= 1
+        self.free.append(handle.index)
+        self.count -= 1
+    }
+
+    /// All connections.
+    var all: [QUICConnection] {
+        self.slots.compactMap(\.connection)
+    }
+}

@@ -1,0 +1,271 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import CPicoquic
+import CPicoquicShims
+import PacketLoop
+import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// Runs a loop and a context on the library's network thread, and knows how that thread begins and ends.
+///
+/// The library keeps one pointer to this object, retained from ``start()`` until ``join()``.
+@safe
+final class NetworkDriver: @unchecked Sendable {
+    // Unchecked because `context` and the plain variables are confined: to the starting thread until the network thread
+    // exists, then to that thread, and after it has ended to the one that joins it. What is shared is in `shared`.
+
+    private struct Shared {
+        var starting: CheckedContinuation<Result<UInt16, QUICError>, Never>?
+        var ending: CheckedContinuation<Void, Never>?
+        var hasEnded = false
+    }
+
+    /// The longest sleep. Only a safety net: whoever has work for the loop wakes it.
+    private static let longestWait: Int64 = 200_000
+
+    let loop: PacketLoop
+    let context: QUICContext
+    private let shared = Mutex(Shared())
+    private let parameters: UnsafeMutablePointer<picoquic_packet_loop_param_t>
+    private let name: CStringBox?
+    private var thread: OpaquePointer?
+
+    // Confined to the network thread.
+    private var hasBegun = false
+    private var hasFinished = false
+    private var shouldEnd = false
+
+    init(loop: PacketLoop, context: QUICContext, parameters: picoquic_packet_loop_param_t) {
+        self.loop = loop
+        self.context = context
+        self.name = CStringBox(String(loop.label.prefix(15)))
+        unsafe self.parameters = .allocate(capacity: 1)
+        unsafe self.parameters.initialize(to: parameters)
+    }
+
+    deinit {
+        unsafe self.parameters.deallocate()
+    }
+
+    // MARK: - From outside
+
+    /// Starts the thread and waits until its sockets are bound.
+    /// - Returns: the port.
+    func start() async throws(QUICError) -> UInt16 {
+        let outcome = await withCheckedContinuation { continuation in
+            self.shared.withLock { $0.starting = continuation }
+            guard let raw = unsafe self.context.raw else {
+                self.failStart("the QUIC library has no context")
+                return
+            }
+            let pointer = unsafe Unmanaged.passRetained(self).toOpaque()
+            let thread = unsafe cpq_start_network_thread(
+                raw,
+                self.parameters,
+                self.name?.pointer,
+                packetLoopEvent,
+                pointer,
+                networkThreadEnded
+            )
+            guard let thread = unsafe thread else {
+                unsafe Unmanaged<NetworkDriver>.fromOpaque(pointer).release()
+                self.failStart("the network thread cannot be started")
+                return
+            }
+            unsafe self.didStart(thread)
+        }
+        return try outcome.get()
+    }
+
+    private func didStart(_ thread: OpaquePointer) {
+        unsafe self.thread = unsafe thread
+        let bits = UInt(bitPattern: thread)
+        self.loop.attach {
+            if let thread = unsafe OpaquePointer(bitPattern: bits) {
+                unsafe cpq_wake_network_thread(thread)
+            }
+        }
+        // Work that came before there was a way to wake the loop.
+        unsafe cpq_wake_network_thread(thread)
+    }
+
+    private func failStart(_ message: String) {
+        self.settleStart(.failure(QUICError(.systemFailure, message)))
+        self.shared.withLock { $0.hasEnded = true }
+        self.loop.begin()
+        self.loop.end()
+    }
+
+    private func settleStart(_ outcome: Result<UInt16, QUICError>) {
+        let waiting = self.shared.withLock { shared in
+            let waiting = shared.starting
+            shared.starting = nil
+            return waiting
+        }
+        waiting?.resume(returning: outcome)
+    }
+
+    /// Ends the loop at the end of its present round. (loop)
+    func end() {
+        self.shouldEnd = true
+    }
+
+    /// Waits until the thread has let go of everything.
+    func waitForEnd() async {
+        await withCheckedContinuation { continuation in
+            let hasEnded = self.shared.withLock { shared in
+                if !shared.hasEnded {
+                    shared.ending = continuation
+                }
+                return shared.hasEnded
+            }
+            if hasEnded {
+                continuation.resume()
+            }
+        }
+    }
+
+    /// Joins the thread and frees the library's context. After ``waitForEnd()``, once, not on the network thread.
+    func join() {
+        self.loop.detach()
+        if let thread = unsafe self.thread {
+            unsafe self.thread = nil
+            unsafe cpq_join_network_thread(thread)
+            unsafe Unmanaged.passUnretained(self).release()
+        }
+        self.context.free()
+    }
+
+    // MARK: - On the network thread
+
+    /// Handles one phase of the library's loop.
+    func handle(_ phase: picoquic_packet_loop_cb_enum, _ argument: UnsafeMutableRawPointer?) -> CInt {
+        switch phase {
+        case picoquic_packet_loop_ready:
+            self.begin()
+            unsafe argument?.assumingMemoryBound(to: picoquic_packet_loop_options_t.self).pointee.do_time_check = 1
+        case picoquic_packet_loop_port_update:
+            unsafe self.didBind(argument)
+        case picoquic_packet_loop_time_check:
+            unsafe self.limitWait(argument)
+        case picoquic_packet_loop_after_receive:
+            self.loop.turn()
+        case picoquic_packet_loop_wake_up:
+            self.loop.turn()
+            self.context.deleteFinishedClients()
+        case picoquic_packet_loop_after_send:
+            self.loop.turn()
+            if self.shouldEnd {
+                self.finish()
+                return CInt(PICOQUIC_NO_ERROR_TERMINATE_PACKET_LOOP)
+            }
+        default:
+            break
+        }
+        return 0
+    }
+
+    private func begin() {
+        self.hasBegun = true
+        self.loop.begin()
+        self.context.onFinishedClient = { [unowned self] in
+            // Deleting needs the wake-up phase, and the loop is awake: ask for one more round.
+            if let thread = unsafe self.thread {
+                unsafe cpq_wake_network_thread(thread)
+            }
+        }
+    }
+
+    /// The sockets are bound. The library gives the port in host order, in a field meant for network order.
+    private func didBind(_ argument: UnsafeMutableRawPointer?) {
+        guard let argument = unsafe argument else {
+            return
+        }
+        let family = CInt(unsafe argument.assumingMemoryBound(to: sockaddr.self).pointee.sa_family)
+        let port =
+            family == AF_INET6
+            ? unsafe argument.assumingMemoryBound(to: sockaddr_in6.self).pointee.sin6_port
+            : unsafe argument.assumingMemoryBound(to: sockaddr_in.self).pointee.sin_port
+        self.settleStart(.success(port))
+    }
+
+    private func limitWait(_ argument: UnsafeMutableRawPointer?) {
+        guard let check = unsafe argument?.assumingMemoryBound(to: packet_loop_time_check_arg_t.self) else {
+            return
+        }
+        let now = unsafe LoopInstant(microseconds: check.pointee.current_time)
+        var wait = unsafe min(check.pointee.delta_t, Self.longestWait)
+        if let ours = self.loop.timeUntilNextTurn(from: now) {
+            wait = min(wait, Int64(clamping: ours))
+        }
+        unsafe check.pointee.delta_t = wait
+    }
+
+    /// Deletes what is left, while the thread still is the loop's thread, and ends the loop.
+    private func finish() {
+        guard !self.hasFinished else {
+            return
+        }
+        self.hasFinished = true
+        self.loop.detach()
+        self.context.onFinishedClient = nil
+        self.context.deleteAll()
+        self.loop.end()
+    }
+
+    /// The thread is about to end, as asked or because the library's loop failed.
+    func threadEnded(_ code: CInt) {
+        if !self.hasBegun {
+            self.loop.begin()
+        }
+        self.finish()
+        self.settleStart(
+            .failure(QUICError(.systemFailure, "the network sockets cannot be opened (error \(code))"))
+        )
+        let waiting = self.shared.withLock { shared in
+            shared.hasEnded = true
+            let waiting = shared.ending
+            shared.ending = nil
+            return waiting
+        }
+        waiting?.resume()
+    }
+}
+
+/// A phase of the library's packet loop.
+///
+/// - Thread: the network thread, outside the callbacks of connections.
+/// - Pointers: `context` is the driver, retained until the thread is joined; `argument` is valid during the call.
+/// - Returns: 0, or the request to end the loop.
+@c
+private func packetLoopEvent(
+    _ quic: OpaquePointer?,
+    _ phase: picoquic_packet_loop_cb_enum,
+    _ context: UnsafeMutableRawPointer?,
+    _ argument: UnsafeMutableRawPointer?
+) -> CInt {
+    guard let context = unsafe context else {
+        return CInt(PICOQUIC_NO_ERROR_TERMINATE_PACKET_LOOP)
+    }
+    let driver = unsafe Unmanaged<NetworkDriver>.fromOpaque(context).takeUnretainedValue()
+    return unsafe driver.handle(phase, argument)
+}
+
+/// The network thread ends.
+///
+/// - Thread: the network thread, after the library's loop has closed its sockets. Called once.
+/// - Pointers: `context` is the driver, retained until the thread is joined.
+@c
+private func networkThreadEnded(_ context: UnsafeMutableRawPointer?, _ code: CInt) {
+    guard let context = unsafe context else {
+        return
+    }
+    unsafe Unmanaged<NetworkDriver>.fromOpaque(context).takeUnretainedValue().threadEnded(code)
+}

@@ -1,0 +1,275 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import CPicoquic
+public import PacketLoop
+import Synchronization
+
+/// A QUIC endpoint: one context of the library, one loop, and the thread that runs both.
+///
+/// The loop's executors and timers live in the library's packet loop: they have their turn after packets were received,
+/// after packets were sent, and when another thread wakes the loop. Everything of the endpoint's connections happens on
+/// that one thread.
+///
+/// An endpoint is started once and stopped once. It must be stopped: until then its thread runs.
+public final class PicoQuicExecutor: Sendable {
+    private enum State {
+        case idle
+        case starting
+        case running(NetworkDriver)
+        case stopping
+        case stopped
+    }
+
+    /// How long ``stop(code:reason:)`` waits for the closes of connections to leave.
+    private static let longestFarewell: Duration = .milliseconds(500)
+
+    /// How often it looks whether they have.
+    private static let farewellStep: Duration = .milliseconds(5)
+
+    /// How long peers may then still be answered, for those whose close got lost.
+    private static let farewellGrace: Duration = .milliseconds(30)
+
+    /// The loop that everything runs on. Work that is posted before the start is done when the loop runs.
+    public let loop: PacketLoop
+
+    /// What the endpoint is like.
+    public let configuration: QUICConfiguration
+
+    private let acceptor: (@Sendable (QUICConnection) -> (any QUICConnectionDelegate)?)?
+    private let state = Mutex(State.idle)
+
+    /// Creates an endpoint. Nothing is opened before the start.
+    ///
+    /// - Parameters:
+    ///   - label: the name of the loop and of its thread (of which the system keeps 15 bytes).
+    ///   - acceptor: called on the loop for each connection that a client has opened to us, as soon as its application
+    ///     protocol is known; returns who hears of it, or nil to close it.
+    public init(
+        label: String = "moq-loop",
+        configuration: QUICConfiguration,
+        acceptor: (@Sendable (QUICConnection) -> (any QUICConnectionDelegate)?)? = nil
+    ) {
+        self.loop = PacketLoop(label: label, clock: { picoquic_current_time() })
+        self.configuration = configuration
+        self.acceptor = acceptor
+    }
+
+    // MARK: - Start and stop
+
+    /// Opens the sockets and starts the thread. Returns when packets can be received.
+    ///
+    /// - Parameter address: where to listen; the default suits clients.
+    /// - Returns: the address with the port that the system chose, if it had the choice.
+    /// - Throws: what the configuration has wrong, naming the file or setting; `addressInUse` and its like, naming the
+    ///   address; `invalidState` on a second start. After an error the endpoint cannot be used any more.
+    @discardableResult
+    public func start(on address: QUICAddress = .any(port: 0)) async throws(QUICError) -> QUICAddress {
+        let isFirst = self.state.withLock { state in
+            guard case .idle = state else {
+                return false
+            }
+            state = .starting
+            return true
+        }
+        guard isFirst else {
+            throw QUICError(.invalidState, "the endpoint was started before")
+        }
+        let driver: NetworkDriver
+        do throws(QUICError) {
+            driver = try self.makeDriver(address)
+        } catch {
+            self.abandonLoop()
+            throw error
+        }
+        do throws(QUICError) {
+            let port = try await driver.start()
+            self.state.withLock { $0 = .running(driver) }
+            return QUICAddress(uncheckedHost: address.host, port: port)
+        } catch {
+            await driver.waitForEnd()
+            driver.join()
+            self.state.withLock { $0 = .stopped }
+            throw error
+        }
+    }
+
+    private func makeDriver(_ address: QUICAddress) throws(QUICError) -> NetworkDriver {
+        let plan: SocketPlan
+        let context: QUICContext
+        // The configuration first: what is wrong with it does not depend on what else runs on this host.
+        context = try QUICContext(configuration: self.configuration, loop: self.loop, acceptor: self.acceptor)
+        do throws(QUICError) {
+            plan = try SocketPlan(address: address, bufferSize: self.configuration.socketBufferSize)
+        } catch {
+            context.free()
+            throw error
+        }
+        return NetworkDriver(loop: self.loop, context: context, parameters: plan.parameters)
+    }
+
+    /// Ends the loop of an endpoint that will never have a thread, so that nobody waits for it.
+    private func abandonLoop() {
+        self.loop.begin()
+        self.loop.end()
+        self.state.withLock { $0 = .stopped }
+    }
+
+    /// Closes all connections, tells the peers, and ends the thread. Returns when all is released; takes a fraction of
+    /// a second. Calls after the first return at once.
+    ///
+    /// - Parameters:
+    ///   - code: the application's code for the close.
+    ///   - reason: the words for it.
+    public func stop(code: UInt64 = 0, reason: String = "") async {
+        let driver: NetworkDriver? = self.state.withLock { state in
+            guard case .running(let driver) = state else {
+                return nil
+            }
+            state = .stopping
+            return driver
+        }
+        guard let driver else {
+            return
+        }
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            let accepted = self.loop.post {
+                driver.context.closeAll(code: code, reason: reason)
+                Self.sayFarewell(driver, since: driver.loop.now) {
+                    driver.end()
+                    continuation.resume()
+                }
+            }
+            if !accepted {
+                continuation.resume()
+            }
+        }
+        await driver.waitForEnd()
+        driver.join()
+        self.state.withLock { $0 = .stopped }
+    }
+
+    /// Waits on the loop until every close has left, and then a little, but not for long.
+    private static func sayFarewell(
+        _ driver: NetworkDriver,
+        since start: LoopInstant,
+        then done: @escaping @Sendable () -> Void
+    ) {
+        let isLate = start.duration(to: driver.loop.now) >= Self.longestFarewell
+        if isLate || driver.context.connections.count == 0 {
+            done()
+        } else if driver.context.hasUnsentCloses {
+            driver.loop.schedule(after: Self.farewellStep) { Self.sayFarewell(driver, since: start, then: done) }
+        } else {
+            driver.loop.schedule(after: Self.farewellGrace) {
+                // Clients may have come in the meantime, which have to be told as well.
+                if driver.context.hasUnsentCloses {
+                    Self.sayFarewell(driver, since: start, then: done)
+                } else {
+                    done()
+                }
+            }
+        }
+    }
+
+    // MARK: - Connections
+
+    /// Connects to a server. All addresses of the host are tried, the first that answers is taken.
+    ///
+    /// - Parameters:
+    ///   - host: a name or a numeric address.
+    ///   - serverName: what the certificate must name, when that is not `host`.
+    ///   - applicationProtocols: what to offer, when that is not what the configuration says.
+    ///   - timeout: how long all this may take, the name's resolution aside.
+    ///   - makeDelegate: called on the loop, before the first event, for the connection that succeeded; returns who
+    ///     hears of it.
+    /// - Returns: the connection, which can send.
+    /// - Throws: `nameNotResolved`, `unreachable`, `handshakeTimeout`, `certificateRejected`, `noCommonProtocol`,
+    ///   `refused`, `stopped`; each message names the host.
+    @discardableResult
+    public func connect(
+        to host: String,
+        port: UInt16,
+        serverName: String? = nil,
+        applicationProtocols: [String]? = nil,
+        timeout: Duration = .seconds(4),
+        makeDelegate: @escaping @Sendable (QUICConnection) -> any QUICConnectionDelegate
+    ) async throws(QUICError) -> LoopBound<QUICConnection> {
+        let driver: NetworkDriver? = self.state.withLock { state in
+            guard case .running(let driver) = state else {
+                return nil
+            }
+            return driver
+        }
+        guard let driver else {
+            throw QUICError(.stopped, "the endpoint does not run")
+        }
+        let addresses = try await NameResolver.resolve(host: host, port: port)
+        let target = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        let protocols = applicationProtocols ?? self.configuration.applicationProtocols
+        let pending = PendingConnect()
+        let outcome = await withTaskCancellationHandler {
+            await withCheckedContinuation { (continuation: CheckedContinuation<ConnectOutcome, Never>) in
+                let accepted = self.loop.post {
+                    let connector = QUICConnector(
+                        context: driver.context,
+                        target: target,
+                        name: serverName ?? host,
+                        protocols: protocols,
+                        addresses: addresses,
+                        timeout: timeout
+                    ) { result in
+                        pending.connector = nil
+                        continuation.resume(
+                            returning: result.map { connection in
+                                connection.delegate = makeDelegate(connection)
+                                return LoopBound(connection, on: driver.loop)
+                            }
+                        )
+                    }
+                    if pending.isCancelled {
+                        connector.cancel()
+                    } else {
+                        pending.connector = connector
+                        connector.start()
+                    }
+                }
+                if !accepted {
+                    continuation.resume(returning: .failure(QUICError(.stopped, "the endpoint has stopped")))
+                }
+            }
+        } onCancel: {
+            self.loop.post {
+                pending.isCancelled = true
+                pending.connector?.cancel()
+            }
+        }
+        return try outcome.get()
+    }
+
+    private typealias ConnectOutcome = Result<LoopBound<QUICConnection>, QUICError>
+
+    /// Lets a cancelled task find its connector. Unchecked because the loop alone touches the content.
+    private final class PendingConnect: @unchecked Sendable {
+        var connector: QUICConnector?
+        var isCancelled = false
+    }
+
+    // MARK: - Counters
+
+    /// How many connections there are now and have been altogether. Zero when the endpoint does not run.
+    public func connectionCounts() async -> (live: Int, total: UInt64) {
+        let driver: NetworkDriver? = self.state.withLock { state in
+            guard case .running(let driver) = state else {
+                return nil
+            }
+            return driver
+        }
+        guard let driver else {
+            return (0, 0)
+        }
+        let counts = try? await self.loop.run {
+            (driver.context.connections.count, driver.context.connections.created)
+        }
+        return counts.map { (live: $0.0, total: $0.1) } ?? (0, 0)
+    }
+}

@@ -1,0 +1,123 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+extension QUICConfiguration {
+    /// Checks what can be checked without opening a socket: settings, files, whether certificate and key match.
+    /// - Throws: an error whose message names the setting or the file.
+    public func validate() throws(QUICError) {
+        try self.validateProtocols()
+        guard CongestionControl.isKnown(self.congestionControl) else {
+            throw QUICError(
+                .invalidConfiguration,
+                "unknown congestion control '\(self.congestionControl)'; known are "
+                    + CongestionControl.names.joined(separator: ", ")
+            )
+        }
+        try self.validateNumbers()
+        if let seed = self.statelessResetSeed, seed.count != 16 {
+            throw QUICError(.invalidConfiguration, "the stateless reset seed must have 16 bytes, not \(seed.count)")
+        }
+        if let file = self.keyLogFile {
+            try Self.checkAppendable(file)
+        }
+        if let directory = self.qlogDirectory {
+            try Self.checkDirectory(directory)
+        }
+        if case .pinned(let fingerprints) = self.verification, fingerprints.isEmpty {
+            throw QUICError(.invalidConfiguration, "pinning needs at least one fingerprint")
+        }
+        if case .authority(let file) = self.verification {
+            try Self.checkReadable(file, what: "CA file")
+        }
+        if case .files(let certificate, let key) = self.credentials {
+            try Self.checkReadable(certificate, what: "certificate file")
+            try Self.checkReadable(key, what: "key file")
+        }
+    }
+
+    private func validateProtocols() throws(QUICError) {
+        guard !self.applicationProtocols.isEmpty else {
+            throw QUICError(.invalidConfiguration, "at least one application protocol (ALPN) is needed")
+        }
+        guard self.applicationProtocols.count <= 32 else {
+            throw QUICError(.invalidConfiguration, "more than 32 application protocols (ALPN)")
+        }
+        for name in self.applicationProtocols {
+            guard (1...255).contains(name.utf8.count), !name.utf8.contains(0) else {
+                throw QUICError(.invalidConfiguration, "'\(name)' cannot be an application protocol (ALPN)")
+            }
+        }
+    }
+
+    private func validateNumbers() throws(QUICError) {
+        let largest: UInt64 = 1 << 60
+        let numbers: [(String, UInt64, ClosedRange<UInt64>)] = [
+            ("stream receive window", self.streamReceiveWindow, 1...largest),
+            ("connection receive window", self.connectionReceiveWindow, 1...largest),
+            ("limit of bidirectional streams", self.maximumIncomingBidirectionalStreams, 0...largest),
+            ("limit of unidirectional streams", self.maximumIncomingUnidirectionalStreams, 0...largest),
+            ("limit of connections", UInt64(self.maximumConnections), 1...1_000_000),
+            ("largest datagram frame", UInt64(self.maximumDatagramFrameSize), 0...65_535),
+        ]
+        for (name, value, range) in numbers where !range.contains(value) {
+            throw QUICError(
+                .invalidConfiguration,
+                "the \(name) must be \(range.lowerBound) to \(range.upperBound), not \(value)"
+            )
+        }
+        let durations: [(String, Duration?)] = [
+            ("idle timeout", self.idleTimeout),
+            ("handshake timeout", self.handshakeTimeout),
+            ("keep-alive interval", self.keepAlive),
+        ]
+        for (name, value) in durations {
+            if let value, value < .milliseconds(1) || value > .seconds(86_400) {
+                throw QUICError(.invalidConfiguration, "the \(name) must be 1 ms to 1 day, not \(value)")
+            }
+        }
+        guard self.socketBufferSize >= 0 else {
+            throw QUICError(.invalidConfiguration, "the socket buffer size must not be negative")
+        }
+    }
+
+    private static func checkReadable(_ path: String, what: String) throws(QUICError) {
+        try self.check(path, what: what, verb: "read", flags: O_RDONLY)
+    }
+
+    private static func checkAppendable(_ path: String) throws(QUICError) {
+        try self.check(path, what: "key log file", verb: "write", flags: O_WRONLY | O_APPEND | O_CREAT)
+    }
+
+    private static func check(_ path: String, what: String, verb: String, flags: CInt) throws(QUICError) {
+        let descriptor = unsafe open(path, flags | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else {
+            throw QUICError(.fileUnreadable, "cannot \(verb) \(what) '\(path)': \(systemErrorText(errno))")
+        }
+        var status = stat()
+        let isDirectory = unsafe fstat(descriptor, &status) == 0 && (status.st_mode & S_IFMT) == S_IFDIR
+        close(descriptor)
+        if isDirectory {
+            throw QUICError(.fileUnreadable, "cannot \(verb) \(what) '\(path)': it is a directory")
+        }
+    }
+
+    private static func checkDirectory(_ path: String) throws(QUICError) {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else {
+            throw QUICError(.fileUnreadable, "cannot use qlog directory '\(path)': \(systemErrorText(errno))")
+        }
+        guard (status.st_mode & S_IFMT) == S_IFDIR else {
+            throw QUICError(.fileUnreadable, "cannot use qlog directory '\(path)': it is not a directory")
+        }
+        guard unsafe access(path, W_OK) == 0 else {
+            throw QUICError(.fileUnreadable, "cannot use qlog directory '\(path)': \(systemErrorText(errno))")
+        }
+    }
+}

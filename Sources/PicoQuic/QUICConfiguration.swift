@@ -1,0 +1,115 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+/// What a QUIC endpoint is to be like. Checked by ``validate()`` before anything is opened.
+public struct QUICConfiguration: Sendable {
+    /// A certificate chain and the key of its first certificate, PEM.
+    public enum Credentials: Sendable {
+        /// In files.
+        case files(certificate: String, key: String)
+        /// In memory; nothing is written to a disk.
+        case memory(certificate: [UInt8], key: [UInt8])
+
+        /// What ``SelfSignedCertificate`` made.
+        public static func selfSigned(_ certificate: SelfSignedCertificate) -> Credentials {
+            .memory(certificate: certificate.certificatePEM, key: certificate.privateKeyPEM)
+        }
+    }
+
+    /// How a client decides whether a server is who it should be. In every mode the server has to prove that it holds
+    /// the key of the certificate it shows.
+    public enum Verification: Sendable {
+        /// The chain must lead to one of the system's roots, and the certificate must name the host.
+        case systemRoots
+        /// The chain must lead to a certificate in this PEM file, and the certificate must name the host.
+        case authority(file: String)
+        /// The certificate must be one of these, whatever it names and whoever signed it.
+        case pinned([SHA256Fingerprint])
+        /// Any certificate will do. The connection is encrypted, but to whom nobody knows.
+        case insecure
+    }
+
+    /// When a server asks a client to prove its address first, which costs a round trip.
+    public enum RetryPolicy: Sendable, Hashable {
+        /// Only above the half-open threshold.
+        case whenLoaded
+        /// As above, and each client gets a token that spares it the round trip next time.
+        case whenLoadedWithTokens
+        /// For every connection.
+        case always
+    }
+
+    /// Who opens the flow-control windows.
+    public enum FlowControl: Sendable, Hashable {
+        /// The library, as bytes arrive.
+        case automatic
+        /// The connection's delegate, as it consumes bytes: streams and the connection stay closed at their first
+        /// window until it raises them.
+        case application
+    }
+
+    /// The server's certificate and key; nil for an endpoint that only connects.
+    public var credentials: Credentials?
+
+    /// How servers that we connect to are verified.
+    public var verification: Verification = .systemRoots
+
+    /// The application protocols, most preferred first. A server takes the first that the client offers too.
+    public var applicationProtocols: [String]
+
+    /// One of ``CongestionControl/names``.
+    public var congestionControl = "cubic"
+
+    /// How many bytes a peer may send on a stream ahead of us.
+    public var streamReceiveWindow: UInt64 = 1 << 20
+
+    /// How many bytes a peer may send over all streams ahead of us.
+    public var connectionReceiveWindow: UInt64 = 8 << 20
+
+    /// Who opens those windows again.
+    public var flowControl: FlowControl = .automatic
+
+    /// How many bidirectional streams a peer may have open at a time.
+    public var maximumIncomingBidirectionalStreams: UInt64 = 1_024
+
+    /// How many unidirectional streams a peer may have open at a time.
+    public var maximumIncomingUnidirectionalStreams: UInt64 = 4_096
+
+    /// After how long a silence a connection is given up.
+    public var idleTimeout: Duration = .seconds(30)
+
+    /// How long a handshake may take.
+    public var handshakeTimeout: Duration = .seconds(10)
+
+    /// How often a quiet connection shows that it is alive; nil: never.
+    public var keepAlive: Duration? = .seconds(10)
+
+    /// The largest DATAGRAM frame that we take; 0 refuses datagrams.
+    public var maximumDatagramFrameSize: UInt32 = 1_536
+
+    /// 16 secret bytes that make stateless resets recognisable after a restart; nil: random for each start.
+    public var statelessResetSeed: [UInt8]?
+
+    /// When clients have to prove their address.
+    public var retryPolicy: RetryPolicy = .whenLoadedWithTokens
+
+    /// So many unfinished handshakes are taken before clients have to prove their address.
+    public var halfOpenThreshold: UInt32 = 1_024
+
+    /// The file that the session keys are appended to, for Wireshark. Whoever reads it can read the traffic.
+    public var keyLogFile: String?
+
+    /// The directory, which must exist, that gets one qlog file per connection.
+    public var qlogDirectory: String?
+
+    /// How many connections there may be at a time; further ones are refused.
+    public var maximumConnections: UInt32 = 8_192
+
+    /// The size of each socket's buffers in the kernel, which may grant less.
+    public var socketBufferSize: Int32 = 4 << 20
+
+    /// A client's configuration; a server's with credentials.
+    public init(applicationProtocols: [String], credentials: Credentials? = nil) {
+        self.applicationProtocols = applicationProtocols
+        self.credentials = credentials
+    }
+}

@@ -1,0 +1,331 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import CPicoquic
+import CPicoquicShims
+import PacketLoop
+
+/// One context of the QUIC library: the connections of one loop and what they share. (loop)
+///
+/// Made before the loop's thread starts, used on that thread only, freed after it has ended.
+///
+/// The library keeps one pointer to this object, as the default context of its callbacks. It is retained from
+/// ``init(configuration:isServer:loop:accept:)`` until ``free()``, which comes after the last possible callback.
+@safe
+final class QUICContext {
+    let loop: PacketLoop
+    let configuration: QUICConfiguration
+
+    /// Whether windows stay closed until the application raises them.
+    let holdsWindows: Bool
+
+    /// How often to show that a connection is alive, for the library; nil: never.
+    let keepAliveMicroseconds: UInt64?
+
+    private let acceptor: ((QUICConnection) -> (any QUICConnectionDelegate)?)?
+    private var quic: OpaquePointer?
+    private(set) var connections = ConnectionTable()
+
+    /// Client connections that the library will not touch again and that we have to delete, outside its callbacks.
+    private var finishedClients: [OpaquePointer] = unsafe []
+
+    /// Whether connections are being deleted here, so that their last event must not have them deleted again.
+    private var isDeleting = false
+
+    /// What connections are closed with since the endpoint is being stopped; nil before.
+    private(set) var farewell: (code: UInt64, reason: String)?
+
+    /// Called when there is something to delete.
+    var onFinishedClient: (() -> Void)?
+
+    /// Opens the library's context.
+    /// - Throws: what ``QUICConfiguration/validate()`` throws, and errors of the credentials.
+    init(
+        configuration: QUICConfiguration,
+        loop: PacketLoop,
+        acceptor: ((QUICConnection) -> (any QUICConnectionDelegate)?)?
+    ) throws(QUICError) {
+        try configuration.validate()
+        self.loop = loop
+        self.configuration = configuration
+        self.acceptor = acceptor
+        self.holdsWindows = configuration.flowControl == .application
+        self.keepAliveMicroseconds = configuration.keepAlive.map { Self.microseconds($0) }
+        var seed = configuration.statelessResetSeed
+        let quic: OpaquePointer?
+        if let credentials = configuration.credentials {
+            let files = try CredentialFiles(credentials)
+            unsafe quic = unsafe Self.create(configuration, certificate: files.certificate, key: files.key, seed: &seed)
+        } else {
+            unsafe quic = unsafe Self.create(configuration, certificate: nil, key: nil, seed: &seed)
+        }
+        guard let quic = unsafe quic else {
+            throw QUICError(.systemFailure, "the QUIC library cannot create its context")
+        }
+        unsafe self.quic = unsafe quic
+        do throws(QUICError) {
+            try unsafe self.configure(quic)
+        } catch {
+            unsafe picoquic_free(quic)
+            unsafe self.quic = nil
+            throw error
+        }
+        unsafe picoquic_set_default_callback(
+            quic,
+            picoquicConnectionEvent,
+            Unmanaged.passRetained(self).toOpaque()
+        )
+    }
+
+    /// The library's context. Precondition: not freed.
+    var raw: OpaquePointer? { unsafe self.quic }
+
+    /// Frees the library's context. Called once, when its thread has ended and all connections are deleted.
+    func free() {
+        guard let quic = unsafe self.quic else {
+            return
+        }
+        unsafe self.quic = nil
+        unsafe picoquic_free(quic)
+        unsafe Unmanaged.passUnretained(self).release()
+    }
+
+    // MARK: - Creation
+
+    private static func create(
+        _ configuration: QUICConfiguration,
+        certificate: String?,
+        key: String?,
+        seed: inout [UInt8]?
+    ) -> OpaquePointer? {
+        func make(_ seed: UnsafeMutablePointer<UInt8>?) -> OpaquePointer? {
+            unsafe picoquic_create(
+                configuration.maximumConnections,
+                certificate,
+                key,
+                nil,
+                nil,
+                picoquicConnectionEvent,
+                nil,
+                nil,
+                nil,
+                seed,
+                picoquic_current_time(),
+                nil,
+                nil,
+                nil,
+                0
+            )
+        }
+        guard var bytes = seed else {
+            return unsafe make(nil)
+        }
+        let quic = unsafe bytes.withUnsafeMutableBufferPointer { unsafe make($0.baseAddress) }
+        seed = bytes
+        return unsafe quic
+    }
+
+    private func configure(_ quic: OpaquePointer) throws(QUICError) {
+        let configuration = self.configuration
+        CongestionControl.register()
+        unsafe picoquic_set_default_congestion_algorithm(
+            quic,
+            picoquic_get_congestion_algorithm(configuration.congestionControl)
+        )
+        try unsafe self.installVerifier(quic)
+        unsafe picoquic_set_alpn_select_fn_v2(quic, picoquicSelectProtocol)
+        // The limit of the connection's window is set with the transport parameters below. A control value of 1 keeps
+        // the library from ever raising it by itself.
+        unsafe picoquic_set_max_data_control(quic, self.holdsWindows ? 1 : configuration.connectionReceiveWindow)
+        guard let defaults = unsafe picoquic_get_default_tp(quic) else {
+            throw QUICError(.systemFailure, "the QUIC library has no transport parameters")
+        }
+        var parameters = unsafe defaults.pointee
+        unsafe parameters.initial_max_stream_data_bidi_local = configuration.streamReceiveWindow
+        unsafe parameters.initial_max_stream_data_bidi_remote = configuration.streamReceiveWindow
+        unsafe parameters.initial_max_stream_data_uni = configuration.streamReceiveWindow
+        unsafe parameters.initial_max_data = configuration.connectionReceiveWindow
+        unsafe parameters.initial_max_stream_id_bidir = configuration.maximumIncomingBidirectionalStreams
+        unsafe parameters.initial_max_stream_id_unidir = configuration.maximumIncomingUnidirectionalStreams
+        unsafe parameters.max_idle_timeout = Self.microseconds(configuration.idleTimeout) / 1_000
+        unsafe parameters.max_datagram_frame_size = configuration.maximumDatagramFrameSize
+        _ = unsafe picoquic_set_default_tp(quic, &parameters)
+        unsafe picoquic_set_default_handshake_timeout(quic, Self.microseconds(configuration.handshakeTimeout))
+        let cookieMode: CInt =
+            switch configuration.retryPolicy {
+            case .whenLoaded: 0
+            case .always: 1
+            case .whenLoadedWithTokens: 2
+            }
+        unsafe picoquic_set_cookie_mode(quic, cookieMode)
+        unsafe picoquic_set_max_half_open_retry_threshold(quic, configuration.halfOpenThreshold)
+        if let file = configuration.keyLogFile {
+            unsafe picoquic_set_key_log_file(quic, file)
+        }
+        if let directory = configuration.qlogDirectory {
+            guard unsafe picoquic_set_qlog(quic, directory) == 0 else {
+                throw QUICError(.fileUnreadable, "cannot use qlog directory '\(directory)'")
+            }
+            unsafe picoquic_use_unique_log_names(quic, 1)
+            unsafe picoquic_set_log_level(quic, 1)
+        }
+    }
+
+    private func installVerifier(_ quic: OpaquePointer) throws(QUICError) {
+        var digests: [UInt8] = []
+        var file: String?
+        let mode: CInt
+        switch self.configuration.verification {
+        case .systemRoots:
+            mode = CInt(CPQ_VERIFY_SYSTEM)
+        case .authority(let path):
+            mode = CInt(CPQ_VERIFY_FILE)
+            file = path
+            guard unsafe cpq_has_certificates(path) == 1 else {
+                throw QUICError(.fileUnreadable, "the CA file '\(path)' does not hold a certificate (PEM)")
+            }
+        case .pinned(let fingerprints):
+            mode = CInt(CPQ_VERIFY_PINNED)
+            digests = fingerprints.flatMap(\.bytes)
+        case .insecure:
+            mode = CInt(CPQ_VERIFY_NOTHING)
+        }
+        let outcome = unsafe digests.withUnsafeBufferPointer { buffer in
+            unsafe cpq_install_verifier(quic, mode, file, buffer.baseAddress, buffer.count / 32)
+        }
+        guard outcome == 0 else {
+            let what = file.map { "the CA file '\($0)'" } ?? "the system's root certificates"
+            throw QUICError(.fileUnreadable, "cannot load \(what)")
+        }
+    }
+
+    private static func microseconds(_ duration: Duration) -> UInt64 {
+        LoopInstant(microseconds: 0).advanced(by: duration).microseconds
+    }
+
+    // MARK: - Connections
+
+    /// The connection that an event of the library is for, made at the first event; nil when it is stale.
+    func connection(for cnx: OpaquePointer, callbackContext: UnsafeMutableRawPointer?) -> QUICConnection? {
+        if let handle = unsafe ConnectionHandle(callbackContext) {
+            return self.connections.find(handle)
+        }
+        // The library still has the default context for it: a connection that a client has just opened to us.
+        return unsafe self.adopt(cnx, role: .server)
+    }
+
+    private func adopt(_ cnx: OpaquePointer, role: QUICConnection.Role) -> QUICConnection {
+        let connection = self.connections.insert { handle in
+            unsafe QUICConnection(role: role, handle: handle, context: self, cnx: cnx)
+        }
+        unsafe picoquic_set_callback(cnx, picoquicConnectionEvent, connection.handle.pointer)
+        return connection
+    }
+
+    /// Asks the server's owner who is to hear of a new connection.
+    func accept(_ connection: QUICConnection) -> (any QUICConnectionDelegate)? {
+        self.acceptor?(connection)
+    }
+
+    /// Starts to connect to an address.
+    /// - Parameters:
+    ///   - name: what the server's certificate must name, and what it is told we want.
+    ///   - observer: told once how the handshake went.
+    func connect(
+        to address: SocketAddress,
+        name: String,
+        protocols: [String],
+        observer: @escaping (Result<Void, QUICHandshakeFailure>) -> Void
+    ) throws(QUICError) -> QUICConnection {
+        guard let quic = unsafe self.quic, self.farewell == nil else {
+            throw QUICError(.stopped, "the endpoint has stopped")
+        }
+        let none = picoquic_connection_id_t()
+        let cnx = unsafe address.withPointer { pointer in
+            unsafe picoquic_create_cnx(quic, none, none, pointer, picoquic_current_time(), 0, name, nil, 1)
+        }
+        guard let cnx = unsafe cnx else {
+            throw QUICError(.systemFailure, "the QUIC library cannot create a connection")
+        }
+        let connection = unsafe self.adopt(cnx, role: .client)
+        connection.offeredProtocols = protocols.compactMap { CStringBox($0) }
+        guard unsafe picoquic_start_client_cnx(cnx) == 0 else {
+            self.isDeleting = true
+            unsafe picoquic_delete_cnx(cnx)
+            self.isDeleting = false
+            throw QUICError(.systemFailure, "the QUIC library cannot start a connection")
+        }
+        connection.handshakeObserver = observer
+        return connection
+    }
+
+    /// The library is done with a connection. (inside its callback)
+    func connectionFinished(_ connection: QUICConnection, _ cnx: OpaquePointer) {
+        self.connections.remove(connection.handle)
+        guard connection.role == .client, !self.isDeleting else {
+            // The library deletes a server's connections by itself.
+            return
+        }
+        unsafe self.finishedClients.append(cnx)
+        self.onFinishedClient?()
+    }
+
+    /// Deletes client connections that are done. Called outside the library's callbacks, in the one phase of its loop
+    /// after which it forgets the connection that it handled last.
+    func deleteFinishedClients() {
+        while let cnx = unsafe self.finishedClients.popLast() {
+            unsafe picoquic_delete_cnx(cnx)
+        }
+    }
+
+    /// Closes every connection, and from now on those that clients still open.
+    func closeAll(code: UInt64, reason: String) {
+        self.farewell = (code, reason)
+        for connection in self.connections.all {
+            connection.close(code: code, reason: reason)
+        }
+    }
+
+    /// Whether a connection still has its close to send.
+    var hasUnsentCloses: Bool {
+        self.connections.all.contains { connection in
+            guard let cnx = unsafe connection.cnx else {
+                return false
+            }
+            return unsafe picoquic_get_cnx_state(cnx).rawValue <= picoquic_state_disconnecting.rawValue
+        }
+    }
+
+    /// Deletes every connection, after which no callback can come. Outside the library's callbacks.
+    func deleteAll() {
+        guard let quic = unsafe self.quic else {
+            return
+        }
+        self.deleteFinishedClients()
+        self.isDeleting = true
+        defer { self.isDeleting = false }
+        while let cnx = unsafe picoquic_get_first_cnx(quic) {
+            unsafe picoquic_delete_cnx(cnx)
+        }
+    }
+
+    // MARK: - Words
+
+    /// Says what was wrong with a peer's certificate.
+    func certificateComplaint(alert: UInt8) -> String {
+        if case .pinned = self.configuration.verification {
+            return "the certificate is not the one with the expected fingerprint"
+        }
+        switch alert {
+        case 48:
+            return "the certificate's issuer is not trusted"
+        case 45:
+            return "the certificate has expired or is not valid yet"
+        case 44:
+            return "the certificate has been revoked"
+        case 42:
+            return "the certificate is not valid for this host"
+        default:
+            return "the certificate cannot be verified"
+        }
+    }
+}

@@ -1,0 +1,157 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import PacketLoop
+import PicoQuic
+import WebTransport
+
+/// Carries out on a QUIC connection what the stream manager decides. (loop)
+///
+/// The library may call back from within most of these calls' surroundings, but not from within the calls, so nothing here
+/// calls the manager, except where the manager is an argument.
+final class PicoQuicStreamBackend {
+    /// Stands for a stream that was refused: no stream has it, so that later events of the stream are stale.
+    private static let refusedToken = UInt64.max
+
+    private let connection: QUICConnection
+    private let loop: PacketLoop
+    /// Whether limits were raised before the connection could tell the peer.
+    var hasUntoldLimits = false
+    /// How much was reported of the streams that were stopped: what came after it is counted when they end.
+    private var stopped: [UInt64: UInt64] = [:]
+    private var lastStatistics = WebTransportPathStatistics()
+
+    init(connection: QUICConnection, loop: PacketLoop) {
+        self.connection = connection
+        self.loop = loop
+    }
+
+    /// Keeps a token with a stream of the peer.
+    func attach(_ token: StreamToken, to id: StreamID) {
+        // This fails only when the connection just ended, and then there is nothing to find by the token.
+        try? self.connection.reserve(stream: id.rawValue, token: token.rawValue)
+    }
+
+    /// Turns a stream of the peer away.
+    func refuse(_ id: StreamID) {
+        self.stopped[id.rawValue] = 0
+        try? self.connection.stopSending(stream: id.rawValue, code: 0, token: Self.refusedToken)
+        guard !id.isUnidirectional else { return }
+        try? self.connection.reset(stream: id.rawValue, code: 0, token: Self.refusedToken)
+    }
+
+    /// Forgets what is kept for streams, when the connection is over.
+    func detach() {
+        self.stopped = [:]
+    }
+
+    /// Counts what the peer sent on a stream that it reset and what was not reported, so that it may send that much more on
+    /// others.
+    func countUnreported(_ stream: UInt64, manager: WebTransportStreamManager) {
+        let reported = self.stopped.removeValue(forKey: stream)
+        guard let offsets = self.connection.settleReceiving(stream: stream) else { return }
+        let known = reported ?? offsets.delivered
+        guard offsets.highest > known else { return }
+        manager.discarded(Int(clamping: offsets.highest - known))
+    }
+
+    /// The same for a stream that this side had stopped and that has come to its end.
+    func countUnreportedIfStopped(_ stream: UInt64, manager: WebTransportStreamManager) {
+        guard self.stopped[stream] != nil else { return }
+        self.countUnreported(stream, manager: manager)
+    }
+
+    /// Says once more that a stream has something to send, outside the library's question for it, whose answer would win.
+    func markActiveLater(_ id: StreamID) {
+        _ = self.loop.schedule(at: self.loop.now) { [connection] in
+            try? connection.markActive(stream: id.rawValue)
+        }
+    }
+
+    /// The same for datagrams.
+    func markDatagramsReadyLater() {
+        _ = self.loop.schedule(at: self.loop.now) { [connection] in
+            try? connection.markDatagramsReady()
+        }
+    }
+
+    /// What the library knows of the path; after the connection's end what it knew last time somebody asked.
+    var pathStatistics: WebTransportPathStatistics {
+        guard self.connection.isOpen else { return self.lastStatistics }
+        let known = self.connection.statistics
+        var path = WebTransportPathStatistics()
+        path.smoothedRoundTrip = known.smoothedRoundTrip
+        path.minimumRoundTrip = known.minimumRoundTrip
+        path.congestionWindow = known.congestionWindow
+        path.bytesInFlight = known.bytesInFlight
+        path.bytesSent = known.bytesSent
+        path.bytesReceived = known.bytesReceived
+        path.packetsSent = known.packetsSent
+        path.packetsLost = known.packetsLost
+        self.lastStatistics = path
+        return path
+    }
+}
+
+extension PicoQuicStreamBackend: WebTransportStreamBackend {
+    var currentTime: UInt64 { self.loop.now.microseconds }
+
+    var maximumDatagramSize: Int { self.connection.isOpen ? self.connection.maximumDatagramSize : 0 }
+
+    func openStream(
+        unidirectional: Bool,
+        priority: StreamPriority,
+        token: StreamToken
+    ) throws(WebTransportError) -> StreamID {
+        do throws(QUICError) {
+            let stream = try self.connection.openStream(isUnidirectional: unidirectional, token: token.rawValue)
+            try self.connection.setPriority(priority.rawValue, stream: stream)
+            return StreamID(rawValue: stream)
+        } catch {
+            let code: WebTransportError.Code =
+                switch error.code {
+                case .connectionClosed: .sessionClosed
+                case .streamLimit: .streamLimit
+                default: .transport
+                }
+            throw WebTransportError(code, error.message)
+        }
+    }
+
+    // The calls below fail only when the library is done with the stream or the connection already. Their events tell.
+
+    func streamBecameReady(_ id: StreamID, token: StreamToken) {
+        try? self.connection.markActive(stream: id.rawValue)
+    }
+
+    func setPriority(_ priority: StreamPriority, of id: StreamID, token: StreamToken) {
+        try? self.connection.setPriority(priority.rawValue, stream: id.rawValue)
+    }
+
+    func resetStream(_ id: StreamID, code: UInt64, token: StreamToken) {
+        try? self.connection.reset(stream: id.rawValue, code: code, token: token.rawValue)
+    }
+
+    func stopSending(_ id: StreamID, code: UInt64, received: UInt64, token: StreamToken) {
+        self.stopped[id.rawValue] = received
+        try? self.connection.stopSending(stream: id.rawValue, code: code, token: token.rawValue)
+    }
+
+    func raiseReceiveLimit(of id: StreamID, to limit: UInt64, received: UInt64, token: StreamToken) {
+        if !self.connection.raiseReceiveLimit(stream: id.rawValue, to: limit) { self.hasUntoldLimits = true }
+    }
+
+    func raiseSessionReceiveLimit(to limit: UInt64) {
+        if !self.connection.raiseReceiveLimit(to: limit) { self.hasUntoldLimits = true }
+    }
+
+    func datagramsBecameReady() {
+        try? self.connection.markDatagramsReady()
+    }
+
+    func streamRetired(_ id: StreamID, token: StreamToken) {}
+
+    func closeTransport(code: UInt64, reason: String) {
+        self.connection.close(code: code, reason: reason)
+        self.stopped = [:]
+    }
+}

@@ -1,0 +1,83 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+public import PacketLoop
+public import PicoQuic
+public import WebTransport
+
+/// A session on raw QUIC: the connection's streams and datagrams are the session's. (loop)
+///
+/// Made for a connection whose handshake got far enough to name its application protocol, on the connection's loop, and made
+/// its delegate: a server's acceptor returns it, a client's `connect` is given it. The connection holds it until its end.
+/// The endpoint has to be configured with `QUICConfiguration.adopt(_:)` for the same bounds.
+///
+///     QUICConnection ──events──► PicoQuicWebTransport ──► WebTransportStreamManager ──► handler, readers, delegates
+///           ▲                                                       │
+///           └────────────── PicoQuicStreamBackend ◄─────────────────┘
+public final class PicoQuicWebTransport: WebTransportSession {
+    /// Which side this is.
+    public let role: WebTransportRole
+    /// The ALPN that the handshake agreed on.
+    public let negotiatedProtocol: String?
+    /// The address of this side at the beginning of the session.
+    public let localAddress: String
+    /// The address of the peer at the beginning of the session.
+    public let peerAddress: String
+
+    let backend: PicoQuicStreamBackend
+    let manager: WebTransportStreamManager
+
+    /// Makes the session of a connection.
+    public init(
+        connection: QUICConnection,
+        loop: PacketLoop,
+        configuration: WebTransportConfiguration = WebTransportConfiguration()
+    ) {
+        self.role = connection.role == .client ? .client : .server
+        self.negotiatedProtocol = connection.applicationProtocol
+        self.localAddress = connection.localAddress?.description ?? ""
+        self.peerAddress = connection.peerAddress?.description ?? ""
+        self.backend = PicoQuicStreamBackend(connection: connection, loop: loop)
+        self.manager = WebTransportStreamManager(role: self.role, configuration: configuration, backend: self.backend)
+        self.manager.session = self
+        connection.setDatagramPriority(StreamPriority.datagram.rawValue)
+    }
+
+    /// Who is told of streams, datagrams and the end.
+    public var handler: (any WebTransportHandler)? {
+        get { self.manager.handler }
+        set { self.manager.handler = newValue }
+    }
+
+    /// The size of the largest datagram that the peer takes and the path carries now.
+    public var maximumDatagramSize: Int { self.backend.maximumDatagramSize }
+
+    /// Opens a stream that only this side sends on.
+    public func openUnidirectionalStream(priority: StreamPriority) throws(WebTransportError) -> SendStream {
+        try self.manager.openUnidirectionalStream(priority: priority)
+    }
+
+    /// Opens a stream that both sides send on.
+    public func openBidirectionalStream(priority: StreamPriority) throws(WebTransportError) -> BidirectionalStream {
+        try self.manager.openBidirectionalStream(priority: priority)
+    }
+
+    /// Queues a datagram.
+    public func sendDatagram(_ bytes: Bytes) throws(WebTransportError) {
+        try self.manager.sendDatagram(bytes)
+    }
+
+    /// Ends the session with an application close of the connection.
+    public func close(code: UInt64, reason: String) {
+        self.manager.close(code: code, reason: reason)
+    }
+
+    /// How many bytes all send streams together have queued.
+    public var queuedByteCount: Int { self.manager.queuedByteCount }
+
+    /// What the session did so far, with what the library knows of the path.
+    public var statistics: WebTransportStatistics {
+        var statistics = self.manager.statistics
+        statistics.path = self.backend.pathStatistics
+        return statistics
+    }
+}

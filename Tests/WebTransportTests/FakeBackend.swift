@@ -1,0 +1,139 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import WebTransport
+
+/// A transport that only writes down what it is asked to do.
+final class FakeBackend: WebTransportStreamBackend {
+    enum Call: Equatable {
+        case ready(UInt64)
+        case priority(UInt64, UInt8)
+        case reset(UInt64, code: UInt64)
+        case stop(UInt64, code: UInt64, received: UInt64)
+        case streamLimit(UInt64, UInt64)
+        case sessionLimit(UInt64)
+        case datagrams
+        case retired(UInt64)
+        case close(UInt64, String)
+    }
+
+    var calls: [Call] = []
+    var currentTime: UInt64 = 0
+    var maximumDatagramSize = 1_000
+    var refusesStreams = false
+    /// The tokens of the streams opened here, by number.
+    var tokens: [UInt64: StreamToken] = [:]
+    private var nextIndex: UInt64 = 0
+
+    func openStream(
+        unidirectional: Bool,
+        priority: StreamPriority,
+        token: StreamToken
+    ) throws(WebTransportError) -> StreamID {
+        if self.refusesStreams { throw WebTransportError(.streamLimit, "no more") }
+        let id = StreamID(rawValue: self.nextIndex << 2 | (unidirectional ? 2 : 0))
+        self.nextIndex += 1
+        self.tokens[id.rawValue] = token
+        return id
+    }
+
+    func streamBecameReady(_ id: StreamID, token: StreamToken) {
+        self.calls.append(.ready(id.rawValue))
+    }
+
+    func setPriority(_ priority: StreamPriority, of id: StreamID, token: StreamToken) {
+        self.calls.append(.priority(id.rawValue, priority.rawValue))
+    }
+
+    func resetStream(_ id: StreamID, code: UInt64, token: StreamToken) {
+        self.calls.append(.reset(id.rawValue, code: code))
+    }
+
+    func stopSending(_ id: StreamID, code: UInt64, received: UInt64, token: StreamToken) {
+        self.calls.append(.stop(id.rawValue, code: code, received: received))
+    }
+
+    func raiseReceiveLimit(of id: StreamID, to limit: UInt64, received: UInt64, token: StreamToken) {
+        self.calls.append(.streamLimit(id.rawValue, limit))
+    }
+
+    func raiseSessionReceiveLimit(to limit: UInt64) {
+        self.calls.append(.sessionLimit(limit))
+    }
+
+    func datagramsBecameReady() {
+        self.calls.append(.datagrams)
+    }
+
+    func streamRetired(_ id: StreamID, token: StreamToken) {
+        self.calls.append(.retired(id.rawValue))
+    }
+
+    func closeTransport(code: UInt64, reason: String) {
+        self.calls.append(.close(code, reason))
+    }
+}
+
+/// A session that forwards to a manager and has nothing below it but a `FakeBackend`.
+final class FakeSession: WebTransportSession {
+    let backend = FakeBackend()
+    let manager: WebTransportStreamManager
+    let negotiatedProtocol: String? = nil
+    let localAddress = ""
+    let peerAddress = ""
+
+    init(_ configuration: WebTransportConfiguration = WebTransportConfiguration()) {
+        self.manager = WebTransportStreamManager(role: .client, configuration: configuration, backend: self.backend)
+        self.manager.session = self
+    }
+
+    var role: WebTransportRole { .client }
+    var handler: (any WebTransportHandler)? {
+        get { self.manager.handler }
+        set { self.manager.handler = newValue }
+    }
+    var maximumDatagramSize: Int { self.backend.maximumDatagramSize }
+    var queuedByteCount: Int { self.manager.queuedByteCount }
+    var statistics: WebTransportStatistics { self.manager.statistics }
+
+    func openUnidirectionalStream(priority: StreamPriority) throws(WebTransportError) -> SendStream {
+        try self.manager.openUnidirectionalStream(priority: priority)
+    }
+
+    func openBidirectionalStream(priority: StreamPriority) throws(WebTransportError) -> BidirectionalStream {
+        try self.manager.openBidirectionalStream(priority: priority)
+    }
+
+    func sendDatagram(_ bytes: Bytes) throws(WebTransportError) {
+        try self.manager.sendDatagram(bytes)
+    }
+
+    func close(code: UInt64, reason: String) {
+        self.manager.close(code: code, reason: reason)
+    }
+
+    /// Asks a stream for bytes as a transport would.
+    func take(_ token: StreamToken, maximum: Int) -> (bytes: [UInt8], offer: EgressOffer) {
+        let offer = self.manager.prepareToSend(token, maximum: maximum)
+        guard !offer.isEmpty else { return ([], offer) }
+        var bytes = [UInt8](repeating: 0, count: offer.count)
+        unsafe bytes.withUnsafeMutableBytes { buffer in
+            _ = unsafe self.manager.takeOffered(offer, of: token, into: buffer)
+        }
+        return (bytes, offer)
+    }
+
+    /// Takes the next datagram as a transport would.
+    func takeDatagram(maximum: Int) -> [UInt8]? {
+        guard case .ready(let count, _) = self.manager.prepareDatagram(maximum: maximum) else { return nil }
+        var bytes = [UInt8](repeating: 0, count: count)
+        unsafe bytes.withUnsafeMutableBytes { buffer in
+            _ = unsafe self.manager.takeDatagram(into: buffer)
+        }
+        return bytes
+    }
+
+    /// Reports bytes as a transport would.
+    func deliver(_ bytes: [UInt8], isFinished: Bool = false, on token: StreamToken) {
+        self.manager.received(Bytes(bytes).span, isFinished: isFinished, on: token)
+    }
+}

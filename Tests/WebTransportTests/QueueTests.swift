@@ -1,0 +1,117 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import Testing
+
+@testable import WebTransport
+
+@Suite("Queues")
+struct QueueTests {
+    private func take(_ count: Int, from queue: inout EgressQueue) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        let taken = unsafe bytes.withUnsafeMutableBytes { buffer in unsafe queue.take(into: buffer) }
+        return Array(bytes.prefix(taken))
+    }
+
+    @Test("bytes leave in the order they came, whatever their sizes", arguments: [1, 3, 64, 1_000, 100_000])
+    func order(step: Int) {
+        var queue = EgressQueue()
+        var expected: [UInt8] = []
+        var byte: UInt8 = 0
+        for size in [1, 40, 95, 96, 97, 200, 1_023, 1_024, 1_025, 5_000, 2, 30_000, 96, 1] {
+            let part = (0..<size).map { _ in
+                byte &+= 7
+                return byte
+            }
+            expected += part
+            if size % 2 == 0 { queue.append(Bytes(part)) } else { queue.append(copying: Bytes(part).span) }
+        }
+        #expect(queue.byteCount == expected.count)
+        var taken: [UInt8] = []
+        while queue.byteCount > 0 { taken += self.take(step, from: &queue) }
+        #expect(taken == expected)
+        #expect(queue.chunkCount == 0)
+    }
+
+    @Test("small writes share a chunk, large ones are not copied")
+    func packing() {
+        var queue = EgressQueue()
+        for _ in 0..<10 { queue.append(Bytes([1, 2, 3])) }
+        #expect(queue.chunkCount == 1)
+        let payload = Bytes([UInt8](repeating: 9, count: 5_000))
+        queue.append(payload)
+        queue.append(Bytes([4]))
+        #expect(queue.chunkCount == 3)
+        #expect(queue.byteCount == 5_031)
+    }
+
+    @Test("what was queued does not change when the packing buffer is used again")
+    func reuse() {
+        var queue = EgressQueue()
+        for round in 0..<200 {
+            let first = [UInt8](repeating: UInt8(truncatingIfNeeded: round), count: 50)
+            let second = [UInt8](repeating: UInt8(truncatingIfNeeded: round &+ 1), count: 70)
+            queue.append(copying: Bytes(first).span)
+            queue.append(copying: Bytes(second).span)
+            #expect(self.take(80, from: &queue) == Array((first + second).prefix(80)))
+            if round % 3 == 0 {
+                #expect(self.take(80, from: &queue) == Array((first + second).dropFirst(80)))
+            } else {
+                #expect(queue.removeAll() == 40)
+            }
+        }
+    }
+
+    @Test("an ingress buffer gives back what was not consumed, in front")
+    func ingress() {
+        var buffer = IngressBuffer()
+        buffer.append(Bytes([1, 2, 3]).span)
+        buffer.removeFirst(2)
+        buffer.append(Bytes([4, 5]).span)
+        #expect(Bytes(copying: buffer.span) == [3, 4, 5])
+        buffer.removeFirst(7)
+        #expect(buffer.isEmpty)
+        buffer.append(Bytes([6]).span)
+        #expect(buffer.removeAll() == 1)
+        #expect(buffer.span.byteCount == 0)
+    }
+
+    @Test("a datagram queue drops the oldest beyond its bounds, never the newest")
+    func datagrams() {
+        var queue = DatagramQueue()
+        for number in UInt8(0)..<5 {
+            let dropped = queue.append([number], at: 0, maximumCount: 3, maximumBytes: 100)
+            #expect(dropped == (number < 3 ? 0 : 1))
+        }
+        #expect(queue.count == 3)
+        #expect(queue.first == [2])
+        let dropped = queue.append(Bytes([UInt8](repeating: 1, count: 99)), at: 1, maximumCount: 3, maximumBytes: 100)
+        #expect(dropped == 2)
+        #expect(queue.count == 2)
+        #expect(queue.append(Bytes([UInt8](repeating: 1, count: 101)), at: 1, maximumCount: 3, maximumBytes: 100) == 2)
+        #expect(queue.count == 1)
+        #expect(queue.removeAll() == 1)
+        #expect(queue.byteCount == 0)
+    }
+
+    @Test("tokens are never zero and survive a round trip", arguments: [0, 1, 65_535, 1 << 30])
+    func tokens(index: Int) throws {
+        for generation in [UInt32(1), 77, .max] {
+            let token = StreamToken(index: index, generation: generation)
+            let back = try #require(StreamToken(rawValue: token.rawValue))
+            #expect(back.index == index)
+            #expect(back.generation == generation)
+        }
+        #expect(StreamToken(rawValue: 0) == nil)
+        #expect(StreamToken(rawValue: 5 << 32) == nil)
+    }
+
+    @Test("stream numbers say who opened the stream and which way it goes")
+    func streamIDs() {
+        #expect(StreamID(rawValue: 0).isClientInitiated && !StreamID(rawValue: 0).isUnidirectional)
+        #expect(!StreamID(rawValue: 1).isClientInitiated)
+        #expect(StreamID(rawValue: 2).isUnidirectional && StreamID(rawValue: 2).isInitiated(by: .client))
+        #expect(StreamID(rawValue: 7).isUnidirectional && StreamID(rawValue: 7).isInitiated(by: .server))
+        #expect(StreamPriority.control < .datagram && StreamPriority.datagram < .request)
+        #expect(StreamPriority.default.isInOrder)
+    }
+}
