@@ -13,6 +13,8 @@ final class RelayWorld {
     let driver: ManualLoopDriver
     let relay: MoQRelay
     private(set) var clients: [TestClient] = []
+    /// The relay's side of the connection that was made last, as long as it lives.
+    private(set) weak var newestRelaySession: MoQSession?
 
     init(_ configuration: MoQRelayConfiguration = MoQRelayConfiguration()) {
         let loop = ManualLoopDriver.makeLoop(label: "relay world")
@@ -43,10 +45,17 @@ final class RelayWorld {
             link: link
         )
         self.clients.append(client)
-        self.relay.accept(link.server, profile: profile)
+        self.newestRelaySession = self.relay.accept(link.server, profile: profile)
         client.session.start()
         self.settle()
         return client
+    }
+
+    /// Closes a client and forgets it.
+    func disconnect(_ client: TestClient) {
+        client.session.close(.noError, reason: "")
+        self.settle()
+        self.clients.removeAll { $0 === client }
     }
 
     /// Lets a quarter of a second pass: several round trips on every link of the tests.

@@ -106,11 +106,6 @@ public final class TrackPublisher {
         self.isForwarding && self.machine.state == .established
     }
 
-    /// Whether the subscription is ending, and the subgroups that are open may go on to their own end.
-    var isForwardingToTheEnd: Bool {
-        self.isForwarding && self.machine.state == .ending
-    }
-
     /// Whether no more objects are taken.
     public var isEnded: Bool {
         switch self.machine.state {
