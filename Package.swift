@@ -131,7 +131,9 @@ let package = Package(
         ),
         .testTarget(
             name: "MoQPicoQuicTests",
-            dependencies: ["MoQPicoQuic", "MoQRelay", "MoQ", "MoQWire", "PicoQuic", "PacketLoop", "TestSupport"],
+            dependencies: [
+                "MoQPicoQuic", "MoQRelay", "MoQ", "MoQWire", "WebTransport", "PicoQuic", "PacketLoop", "TestSupport",
+            ],
             swiftSettings: settings
         ),
         .testTarget(

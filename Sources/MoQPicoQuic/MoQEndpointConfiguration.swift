@@ -3,6 +3,7 @@
 public import MoQWire
 public import PicoQuic
 public import WebTransport
+import WebTransportPicoQuic
 
 /// What a MoQ endpoint on picoquic is to be like.
 public struct MoQEndpointConfiguration: Sendable {
