@@ -2,6 +2,7 @@
 
 internal import MoQ
 internal import MoQPicoQuic
+internal import PicoQuic
 
 /// How a command connects, put together from its options.
 struct ClientSettings: Sendable {

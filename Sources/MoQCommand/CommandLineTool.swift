@@ -5,13 +5,18 @@ internal import Foundation
 
 /// The `moq` command line as a function: parses arguments, runs the command, turns every error into one line.
 public enum CommandLineTool {
-    /// Runs the command that the process was started with and exits. Does not return.
-    public static func main() async -> Never {
+    /// Runs the command that the process was started with and exits. Called on the main thread; does not return.
+    public static func main() -> Never {
         // Before any other thread exists: threads inherit the mask, and only the watching thread takes the signals.
-        SignalWatch.process.begin()
-        let status = await self.run(Array(CommandLine.arguments.dropFirst()))
-        // What a running loop's thread still holds needs no destructors; flushing is done where output is written.
-        _exit(status)
+        // The main thread is the one that takes the signals. It must not be left to an asynchronous main function or to
+        // `dispatchMain()`: both park it with all signals unblocked.
+        SignalWatch.process.block()
+        Task {
+            let status = await self.run(Array(CommandLine.arguments.dropFirst()))
+            // What a running loop's thread still holds needs no destructors; output is never buffered.
+            _exit(status)
+        }
+        SignalWatch.process.watch()
     }
 
     /// Runs the command that `arguments` name and returns the exit status.

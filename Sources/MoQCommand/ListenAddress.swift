@@ -34,11 +34,8 @@ struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// The host as a number: names are looked up. What cannot be found is returned as it is.
     var numericHost: String {
-        var hints = addrinfo()
-        hints.ai_family = AF_UNSPEC
-        hints.ai_flags = AI_NUMERICSERV
         var list: UnsafeMutablePointer<addrinfo>?
-        guard unsafe getaddrinfo(self.host, nil, &hints, &list) == 0, let first = unsafe list else {
+        guard unsafe getaddrinfo(self.host, nil, nil, &list) == 0, let first = unsafe list else {
             return self.host
         }
         defer { unsafe freeaddrinfo(first) }

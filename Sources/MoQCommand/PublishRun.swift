@@ -75,7 +75,7 @@ struct PublishRun {
             identity: self.destination.identity,
             address: address
         )
-        settings.endpoint.quic.maximumConnections = 1_024
+        settings.maximumConnections = 1_024
         let server = try await ServerEndpoint.start(settings) { loop in
             let stage = self.makeStage(on: loop, outcome: outcome)
             cell.set(stage, on: loop)

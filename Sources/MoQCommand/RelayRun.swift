@@ -21,7 +21,7 @@ struct RelayRun {
             identity: self.command.identity,
             address: self.command.listen
         )
-        settings.endpoint.quic.maximumConnections = self.command.maxConnections
+        settings.maximumConnections = self.command.maxConnections
         let cell = LoopCell<RelayStage>()
         let configuration = MoQRelayConfiguration(maximumSessions: Int(self.command.maxConnections))
         let server = try await ServerEndpoint.start(settings) { loop in

@@ -12,6 +12,12 @@ struct ServerSettings: Sendable {
     /// The fingerprint of a certificate that was made for this run.
     var fingerprint: SHA256Fingerprint?
 
+    /// How many connections there may be at a time.
+    var maximumConnections: UInt32 {
+        get { self.endpoint.quic.maximumConnections }
+        set { self.endpoint.quic.maximumConnections = newValue }
+    }
+
     /// Puts them together.
     /// - Throws: ``CommandFailure`` when no certificate can be made.
     init(connection: ConnectionOptions, identity: ServerIdentityOptions, address: ListenAddress) throws {

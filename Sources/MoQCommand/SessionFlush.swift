@@ -2,6 +2,7 @@
 
 internal import MoQ
 internal import PacketLoop
+internal import WebTransport
 
 /// Waits until everything that sessions sent is acknowledged, so that closing them loses nothing. (loop)
 ///

@@ -3,7 +3,7 @@
 internal import Foundation
 internal import Synchronization
 
-/// Receives the signals of the process on a thread of its own, where anything may be called.
+/// Receives the signals of the process on the main thread, outside of any handler: anything may be called there.
 ///
 /// The first SIGINT or SIGTERM asks the running command to end; a second one ends the process at once, whatever the
 /// command is doing. Before a command has said how it ends, the first one ends the process too. SIGUSR1 asks for a line
@@ -21,21 +21,26 @@ final class SignalWatch: Sendable {
 
     private let state = Mutex(State())
 
-    /// Takes the signals of the calling thread, and of all threads that are started later, onto a thread of its own.
-    /// Called once, before there are other threads.
-    func begin() {
+    /// Keeps the signals from the calling thread and from all threads that are started later. Called once, before there
+    /// are other threads.
+    func block() {
         signal(SIGPIPE, SIG_IGN)
-        var signals = sigset_t()
-        unsafe sigemptyset(&signals)
-        for number in [SIGINT, SIGTERM, SIGUSR1] {
-            unsafe sigaddset(&signals, number)
-        }
+        var signals = Self.signals
         unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
-        let thread = Thread {
-            self.watch()
+    }
+
+    /// Takes the signals, on the calling thread, for good.
+    func watch() -> Never {
+        var signals = Self.signals
+        while true {
+            var number: Int32 = 0
+            guard unsafe sigwait(&signals, &number) == 0 else { continue }
+            if number == SIGUSR1 {
+                self.state.withLock { $0.status }?()
+            } else {
+                self.stop(number)
+            }
         }
-        thread.name = "signals"
-        thread.start()
     }
 
     /// Says what ends the command. Called on the watching thread with the signal; at once when it has come already.
@@ -64,21 +69,13 @@ final class SignalWatch: Sendable {
         self.state.withLock { _ = $0.temporaryFiles.remove(path) }
     }
 
-    private func watch() {
+    private static var signals: sigset_t {
         var signals = sigset_t()
         unsafe sigemptyset(&signals)
         for number in [SIGINT, SIGTERM, SIGUSR1] {
             unsafe sigaddset(&signals, number)
         }
-        while true {
-            var number: Int32 = 0
-            guard unsafe sigwait(&signals, &number) == 0 else { continue }
-            if number == SIGUSR1 {
-                self.state.withLock { $0.status }?()
-            } else {
-                self.stop(number)
-            }
-        }
+        return signals
     }
 
     private func stop(_ number: Int32) {

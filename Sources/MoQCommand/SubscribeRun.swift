@@ -50,7 +50,7 @@ struct SubscribeRun {
         let client = try await ClientEndpoint.connect(to: self.command.url, settings: settings) { loop in
             let stage = SubscribingStage(loop: loop, wish: wish, writer: writer, outcome: outcome)
             cell.set(stage, on: loop)
-            return ClientEndpoint.Attachment(handler: stage.peer) { session in
+            return ClientEndpoint.Attachment(handler: stage.makePeer()) { session in
                 stage.add(session)
             }
         }

@@ -23,26 +23,30 @@ final class SubscribingStage {
         var measuresLatency: Bool
     }
 
-    /// The handler of the session.
-    private(set) var peer: SubscribingPeer?
-
     private let loop: PacketLoop
+    private let wish: Wish
     private let writer: OutputWriter
     private let outcome: Outcome<ReceptionReport>
-    private var receiver: TrackReceiver?
+    private var peer: SubscribingPeer?
     private var session: MoQSession?
     private var isPaused = false
 
     /// Prepares to subscribe. `outcome` learns what was received, or why nothing was.
     init(loop: PacketLoop, wish: Wish, writer: OutputWriter, outcome: Outcome<ReceptionReport>) {
         self.loop = loop
+        self.wish = wish
         self.writer = writer
         self.outcome = outcome
-        let limit = wish.reorderLimit
+    }
+
+    /// Makes the handler of the session. Called once.
+    func makePeer() -> SubscribingPeer {
+        let outcome = self.outcome
+        let limit = self.wish.reorderLimit
         let receiver = TrackReceiver(
-            loop: loop,
+            loop: self.loop,
             holding: limit,
-            measuresLatency: wish.measuresLatency,
+            measuresLatency: self.wish.measuresLatency,
             deliver: { [weak self] batch in
                 self?.write(batch)
             },
@@ -55,14 +59,13 @@ final class SubscribingStage {
                 self?.peer?.trackEnded(end)
             }
         )
-        self.receiver = receiver
-        self.peer = SubscribingPeer(
-            loop: loop,
-            name: wish.name,
-            displayName: wish.displayName,
+        let peer = SubscribingPeer(
+            loop: self.loop,
+            name: self.wish.name,
+            displayName: self.wish.displayName,
             filter: nil,
-            wait: wish.wait,
-            duration: wish.duration,
+            wait: self.wish.wait,
+            duration: self.wish.duration,
             receiver: receiver
         ) { ending in
             switch ending {
@@ -70,6 +73,8 @@ final class SubscribingStage {
             case .failed(let failure): outcome.fail(failure)
             }
         }
+        self.peer = peer
+        return peer
     }
 
     /// Keeps the session, to close it in order.

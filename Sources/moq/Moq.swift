@@ -5,7 +5,7 @@ import MoQCommand
 /// The program: everything it does is in `MoQCommand`, where tests reach it.
 @main
 struct Moq {
-    static func main() async {
-        await CommandLineTool.main()
+    static func main() {
+        CommandLineTool.main()
     }
 }
