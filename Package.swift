@@ -33,8 +33,10 @@ let package = Package(
         .library(name: "WebTransportPicoQuic", targets: ["WebTransportPicoQuic"]),
         .library(name: "PicoQuic", targets: ["PicoQuic"]),
         .library(name: "PacketLoop", targets: ["PacketLoop"]),
+        .executable(name: "moq", targets: ["moq"]),
     ],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
     ],
@@ -86,6 +88,17 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // The command line: everything in a library, so that tests reach it, and an executable that calls it.
+        .target(
+            name: "MoQCommand",
+            dependencies: [
+                "MoQPicoQuic", "MoQRelay", "MoQ", "MoQWire", "WebTransport", "PicoQuic", "PacketLoop", logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(name: "moq", dependencies: ["MoQCommand"], swiftSettings: settings),
+
         // Tests: one target per module, and suites that cross modules.
         .target(name: "TestSupport", dependencies: ["PacketLoop"], path: "Tests/TestSupport", swiftSettings: settings),
         .testTarget(name: "PacketLoopTests", dependencies: ["PacketLoop", "TestSupport"], swiftSettings: settings),
@@ -118,7 +131,14 @@ let package = Package(
         ),
         .testTarget(
             name: "MoQPicoQuicTests",
-            dependencies: ["MoQPicoQuic", "MoQRelay", "MoQ", "MoQWire", "PicoQuic", "PacketLoop", "TestSupport"],
+            dependencies: [
+                "MoQPicoQuic", "MoQRelay", "MoQ", "MoQWire", "WebTransport", "PicoQuic", "PacketLoop", "TestSupport",
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "MoQCommandTests",
+            dependencies: ["MoQCommand", "moq", "WebTransport", "MoQWire", "TestSupport"],
             swiftSettings: settings
         ),
     ]

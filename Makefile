@@ -1,0 +1,49 @@
+# `make` lists the targets. Everything here can be done without make too: each recipe is one or two plain commands.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help bootstrap build release test interop demo format lint layering clean distclean
+
+# Where Scripts/bootstrap puts picoquic; a PKG_CONFIG_PATH of your own is searched after it.
+export PKG_CONFIG_PATH := $(CURDIR)/.deps/lib/pkgconfig$(if $(PKG_CONFIG_PATH),:$(PKG_CONFIG_PATH))
+
+swift_paths = Package.swift Sources Tests $(wildcard Examples Benchmarks FuzzTesting)
+
+help: ## show this list
+	@printf 'targets:\n'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
+		printf '%-18s %s\n' "$$name" "$$text"; done
+
+demo: ## build everything, send a file and a live track through a relay (FILE=path for a file of yours)
+	@Scripts/demo
+
+test: ## everything that must hold: layering, format, build, all tests, interop
+	@Scripts/test
+
+bootstrap: ## fetch and build the pinned picoquic into .deps
+	@Scripts/bootstrap
+
+build: bootstrap ## debug build
+	swift build --build-tests
+
+release: bootstrap ## release build of the moq command
+	swift build -c release --product moq
+
+interop: build ## only the interop run, against aiomoqt
+	@Tests/Interop/run --moq .build/debug/moq
+
+format: ## reformat the Swift sources
+	swift format format --in-place --recursive --parallel $(swift_paths)
+
+lint: layering ## layering and format, nothing changed
+	swift format lint --strict --recursive --parallel $(swift_paths)
+
+layering: ## which module may import which
+	@Scripts/check-layering --self-test
+	@Scripts/check-layering
+
+clean: ## remove what swift build made
+	swift package clean
+
+distclean: ## remove everything that was built or fetched
+	rm -rf .build .deps

@@ -1,0 +1,79 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+internal import ArgumentParser
+
+/// `moq bench`.
+struct BenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measure this machine, or put a relay under load.",
+        subcommands: [BenchWakeCommand.self, BenchChurnCommand.self]
+    )
+}
+
+/// `moq bench wake`.
+struct BenchWakeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "wake",
+        abstract: "Measure how long a call from another thread onto the idle loop takes.",
+        discussion: """
+            Starts a packet loop, lets it fall asleep before every call, and prints the time from the call to its
+            answer, in microseconds.
+
+              moq bench wake --count 5000
+            """
+    )
+
+    @Option(help: ArgumentHelp("How many calls to make.", valueName: "calls"))
+    var count = 2_000
+
+    func validate() throws {
+        guard (1...10_000_000).contains(self.count) else {
+            throw ValidationError("--count must be 1 to 10000000")
+        }
+    }
+
+    func run() async throws {
+        try await WakeRun(count: self.count).run()
+    }
+}
+
+/// `moq bench churn`.
+struct BenchChurnCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "churn",
+        abstract: "Connect to a relay, subscribe and disconnect, many times in a row.",
+        discussion: """
+            Every cycle opens a connection, subscribes to the track (whether or not it exists), and closes the
+            connection again. Afterwards the relay's live counters have to be what they were before: send it SIGUSR1.
+
+              moq bench churn moqt://127.0.0.1:4433 --insecure --cycles 1000 -n demo -t clock
+            """
+    )
+
+    @Argument(help: ArgumentHelp("The relay.", valueName: "url"), transform: { try EndpointURL(parsing: $0) })
+    var url: EndpointURL
+
+    @Option(help: ArgumentHelp("How many cycles to run.", valueName: "count"))
+    var cycles = 1_000
+
+    @OptionGroup(title: "Track")
+    var track: TrackOptions
+
+    @OptionGroup(title: "Trusting the relay")
+    var trust: ClientTrustOptions
+
+    @OptionGroup(title: "Connection")
+    var connection: ConnectionOptions
+
+    func validate() throws {
+        guard (1...100_000_000).contains(self.cycles) else {
+            throw ValidationError("--cycles must be 1 to 100000000")
+        }
+    }
+
+    func run() async throws {
+        self.connection.startLogging()
+        try await ChurnRun(self).run()
+    }
+}

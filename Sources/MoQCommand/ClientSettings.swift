@@ -1,0 +1,27 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+internal import MoQ
+internal import MoQPicoQuic
+internal import PicoQuic
+
+/// How a command connects, put together from its options.
+struct ClientSettings: Sendable {
+    /// How long connecting may take. Below the five seconds within which an error is to be told.
+    static let connectTimeout = Duration.seconds(4)
+
+    /// The endpoint.
+    var endpoint: MoQEndpointConfiguration
+    /// The session.
+    var session: MoQSessionConfiguration
+
+    /// Puts them together.
+    init(connection: ConnectionOptions, trust: ClientTrustOptions) {
+        var endpoint = MoQEndpointConfiguration(drafts: connection.drafts.versions)
+        endpoint.quic.verification = trust.verification
+        connection.apply(to: &endpoint.quic)
+        self.endpoint = endpoint
+        self.session = MoQSessionConfiguration()
+        // A relay may hold a publisher back for as long as its subscribers are slow; that is no reason to give up.
+        self.session.stallTimeout = .seconds(60)
+    }
+}

@@ -1,0 +1,70 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+internal import ArgumentParser
+internal import Logging
+internal import PicoQuic
+
+/// What every command that uses the network understands.
+struct ConnectionOptions: ParsableArguments {
+    /// What is used when nothing is asked for.
+    private static let defaultCongestionControl = QUICConfiguration(applicationProtocols: []).congestionControl
+
+    @Option(
+        help: ArgumentHelp("The drafts of MoQ Transport to use, the preferred one first.", valueName: "18,16"),
+        transform: { try DraftList(parsing: $0) }
+    )
+    var drafts: DraftList = .all
+
+    @Option(
+        help: ArgumentHelp(
+            "How much to log on standard error: trace, debug, info, notice, warning, error or critical.",
+            valueName: "level"
+        ),
+        transform: { text in
+            guard let level = Logger.Level(rawValue: text) else {
+                throw ValidationError("the levels are \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
+            }
+            return level
+        }
+    )
+    var logLevel: Logger.Level = .warning
+
+    @Option(help: ArgumentHelp("Append the TLS secrets to this file, for Wireshark.", valueName: "file"))
+    var keylog: String?
+
+    @Option(help: ArgumentHelp("Write a qlog file per connection into this directory.", valueName: "dir"))
+    var qlogDir: String?
+
+    @Option(
+        name: .customLong("cc"),
+        help: ArgumentHelp(
+            "The congestion control: \(CongestionControl.names.joined(separator: ", ")).",
+            valueName: "name"
+        ),
+        transform: { name in
+            guard CongestionControl.names.contains(name) else {
+                let names = CongestionControl.names.joined(separator: ", ")
+                throw ValidationError("unknown congestion control '\(name)', there are \(names)")
+            }
+            return name
+        }
+    )
+    var congestionControl: String = Self.defaultCongestionControl
+
+    /// Makes everything that logs write to standard error from this level on. Called once per process.
+    func startLogging() {
+        let level = self.logLevel
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = level
+            return handler
+        }
+    }
+
+    /// Sets what the options say about QUIC.
+    func apply(to quic: inout QUICConfiguration) {
+        quic.congestionControl = self.congestionControl
+        quic.keyLogFile = self.keylog
+        quic.qlogDirectory = self.qlogDir
+    }
+}

@@ -1,0 +1,126 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+internal import MoQ
+internal import MoQWire
+internal import PacketLoop
+
+/// `moq pub` and `moq clock`, running: to a relay, or serving subscribers.
+struct PublishRun {
+    private let destination: DestinationOptions
+    private let connection: ConnectionOptions
+    private let name: FullTrackName
+    private let displayName: String
+    private let source: PublishingStage.Source
+
+    /// Opens the input.
+    init(_ command: PublishCommand) throws {
+        let reader = try InputReader(path: command.input, fillsBlocks: !command.lines)
+        self.destination = command.destination
+        self.connection = command.connection
+        self.name = command.track.fullName
+        self.displayName = command.track.displayName
+        self.source = .input(reader, command.plan)
+    }
+
+    /// Needs no input.
+    init(_ command: ClockCommand) {
+        self.destination = command.destination
+        self.connection = command.connection
+        self.name = command.track.fullName
+        self.displayName = command.track.displayName
+        self.source = .clock(interval: command.interval.duration, duration: command.duration?.duration)
+    }
+
+    /// Publishes until the track is delivered, something fails, or a signal comes.
+    func run() async throws {
+        let outcome = Outcome<Void>()
+        if let url = self.destination.url {
+            try await self.publish(to: url, outcome: outcome)
+        } else if let listen = self.destination.listen {
+            try await self.serve(at: listen, outcome: outcome)
+        }
+    }
+
+    private func makeStage(on loop: PacketLoop, outcome: Outcome<Void>) -> PublishingStage {
+        PublishingStage(
+            loop: loop,
+            name: self.name,
+            displayName: self.displayName,
+            source: self.source,
+            outcome: outcome
+        )
+    }
+
+    private func publish(to url: EndpointURL, outcome: Outcome<Void>) async throws {
+        let cell = LoopCell<PublishingStage>()
+        let settings = ClientSettings(connection: self.connection, trust: self.destination.trust)
+        let client = try await ClientEndpoint.connect(to: url, settings: settings) { loop in
+            let stage = self.makeStage(on: loop, outcome: outcome)
+            cell.set(stage, on: loop)
+            let peer = stage.makePeer(announcingTo: url.authority)
+            return ClientEndpoint.Attachment(handler: peer) { session in
+                stage.add(session, peer: peer)
+                stage.start()
+            }
+        }
+        try await self.finish(cell, outcome: outcome) {
+            await client.close()
+        }
+    }
+
+    private func serve(at address: ListenAddress, outcome: Outcome<Void>) async throws {
+        let cell = LoopCell<PublishingStage>()
+        var settings = try ServerSettings(
+            connection: self.connection,
+            identity: self.destination.identity,
+            address: address
+        )
+        settings.maximumConnections = 1_024
+        let server = try await ServerEndpoint.start(settings) { loop in
+            let stage = self.makeStage(on: loop, outcome: outcome)
+            cell.set(stage, on: loop)
+            stage.start()
+        } accept: { transport, profile, loop in
+            guard let stage = cell.bound?.value else { return nil }
+            let peer = stage.makePeer(announcingTo: nil)
+            let session = MoQSession(
+                transport: transport,
+                loop: loop,
+                profile: profile,
+                configuration: MoQSessionConfiguration(),
+                handler: peer
+            )
+            stage.add(session, peer: peer)
+            session.start()
+            return session
+        }
+        server.announce()
+        try await self.finish(cell, outcome: outcome) {
+            await server.stop()
+        }
+    }
+
+    /// Waits for the end, then puts everything away, however it ended.
+    private func finish(
+        _ cell: LoopCell<PublishingStage>,
+        outcome: Outcome<Void>,
+        close: () async -> Void
+    ) async throws {
+        // Until here a signal ends the process at once.
+        SignalWatch.process.onStop { outcome.fail(.interrupted(by: $0)) }
+        let failure: (any Error)?
+        do {
+            try await outcome.value()
+            failure = nil
+        } catch {
+            failure = error
+        }
+        await cell.finish { stage, done in
+            stage.close(completion: done)
+        }
+        await close()
+        if let failure {
+            throw failure
+        }
+    }
+}

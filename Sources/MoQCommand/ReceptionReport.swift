@@ -1,0 +1,66 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+internal import MoQWire
+
+/// What a subscriber received, for `--stats` and for deciding whether it was everything.
+struct ReceptionReport: Sendable {
+    /// Bytes of payload.
+    var byteCount: UInt64 = 0
+    /// Objects.
+    var objectCount: UInt64 = 0
+    /// Groups.
+    var groupCount: UInt64 = 0
+    /// Seconds between the answer to the subscription and the last byte.
+    var seconds = 0.0
+    /// Milliseconds between the time that a tick of a clock carries and its arrival.
+    var latency = LatencySamples()
+    /// What did not arrive.
+    var losses = TrackReassembler.Losses()
+    /// Whether objects came in datagrams, which may get lost.
+    var usesDatagrams = false
+    /// What was published before the subscription began; nil when it began before the track did.
+    var joinedAfter: Location?
+    /// How many streams the publisher announced that did not arrive.
+    var missingStreamCount: UInt64 = 0
+
+    /// One sentence about what is missing in the output, nil when nothing is.
+    var lossDescription: String? {
+        var parts: [String] = []
+        if self.losses.resetStreams > 0 {
+            parts.append("\(self.losses.resetStreams) streams were reset by the sender")
+        }
+        if self.missingStreamCount > 0 {
+            parts.append("\(self.missingStreamCount) streams did not arrive")
+        }
+        if self.losses.incompleteObjects > 0 {
+            parts.append("\(self.losses.incompleteObjects) objects are incomplete")
+        }
+        if self.losses.lateObjects > 0 {
+            parts.append("\(self.losses.lateObjects) objects came too late for their place")
+        }
+        if self.usesDatagrams, self.losses.missingObjects > 0 {
+            parts.append("\(self.losses.missingObjects) objects are missing")
+        }
+        if self.usesDatagrams, self.losses.missingGroups > 0 {
+            parts.append("\(self.losses.missingGroups) groups are missing")
+        }
+        return parts.isEmpty ? nil : parts.joined(separator: ", ")
+    }
+
+    /// The block that `--stats` prints.
+    var statistics: String {
+        var lines = [
+            "bytes    \(self.byteCount)",
+            "objects  \(self.objectCount)",
+            "groups   \(self.groupCount)",
+            "seconds  \(Quantity.decimal(self.seconds, digits: 3))",
+            "Mbit/s   \(Quantity.megabitsPerSecond(bytes: self.byteCount, seconds: self.seconds))",
+        ]
+        if self.latency.count > 0 {
+            let figures = [self.latency.smallest, self.latency.percentile(0.5), self.latency.largest]
+                .map { Quantity.decimal($0, digits: 1) }
+            lines.append("latency min/p50/max ms \(figures.joined(separator: "/"))")
+        }
+        return lines.map { $0 + "\n" }.joined()
+    }
+}

@@ -1,0 +1,63 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+internal import MoQ
+internal import MoQPicoQuic
+internal import MoQWire
+internal import PacketLoop
+internal import PicoQuic
+internal import WebTransport
+
+/// A server whose errors are fit for standard error, and that says where it listens.
+final class ServerEndpoint: Sendable {
+    private let server: MoQPicoQuicServer
+    private let settings: ServerSettings
+    private let port: UInt16
+
+    private init(server: MoQPicoQuicServer, settings: ServerSettings, port: UInt16) {
+        self.server = server
+        self.settings = settings
+        self.port = port
+    }
+
+    /// Listens. `prepare` is called on the loop, before any client is accepted.
+    /// - Throws: ``CommandFailure``, naming the address or the file.
+    static func start(
+        _ settings: ServerSettings,
+        prepare: @escaping @Sendable (PacketLoop) -> Void,
+        accept: @escaping @Sendable (any WebTransportSession, DraftProfile, PacketLoop) -> MoQSession?
+    ) async throws -> ServerEndpoint {
+        let server = MoQPicoQuicServer(configuration: settings.endpoint) { loop in
+            prepare(loop)
+            return { transport, profile in accept(transport, profile, loop) }
+        }
+        do throws(QUICError) {
+            let address = try QUICAddress(host: settings.address.numericHost, port: settings.address.port)
+            let bound = try await server.start(on: address)
+            return ServerEndpoint(server: server, settings: settings, port: bound.port)
+        } catch {
+            throw CommandFailure(error.message)
+        }
+    }
+
+    /// Prints the fingerprint, if the certificate was made here, and the address.
+    func announce() {
+        if let fingerprint = self.settings.fingerprint {
+            StandardStreams.say("fingerprint sha-256 \(fingerprint)")
+        }
+        StandardStreams.say(
+            "listening moqt://\(ListenAddress.authority(host: self.settings.address.host, port: self.port))"
+        )
+    }
+
+    /// How many connections there are.
+    var connectionCount: Int {
+        get async {
+            Int(clamping: await self.server.connectionCounts().live)
+        }
+    }
+
+    /// Closes everything; every peer hears of it.
+    func stop() async {
+        await self.server.stop()
+    }
+}

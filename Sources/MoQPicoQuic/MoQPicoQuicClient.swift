@@ -1,0 +1,137 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+public import MoQ
+public import MoQWire
+public import PacketLoop
+public import PicoQuic
+import Synchronization
+import WebTransport
+import WebTransportPicoQuic
+
+/// A MoQ session with a server, on picoquic, with an endpoint of its own.
+///
+/// ```swift
+/// let client = try await MoQPicoQuicClient.connect(to: MoQURL("moqt://relay.example/live")) { loop in
+///     MyHandler(loop: loop)
+/// }
+/// try await client.withSession { session in … }
+/// await client.close()
+/// ```
+public final class MoQPicoQuicClient: Sendable {
+    /// The loop that the session runs on.
+    public var loop: PacketLoop { self.endpoint.loop }
+
+    /// The session. Only the loop may look inside.
+    public let session: LoopBound<MoQSession>
+
+    /// The draft that the server chose.
+    public let draft: DraftVersion
+
+    private let endpoint: PicoQuicExecutor
+
+    private init(endpoint: PicoQuicExecutor, session: LoopBound<MoQSession>, draft: DraftVersion) {
+        self.endpoint = endpoint
+        self.session = session
+        self.draft = draft
+    }
+
+    /// Connects to a server and starts a session with it. Returns when the connection stands and SETUP is on its way;
+    /// requests can be made from then on and wait for the server's SETUP by themselves.
+    ///
+    /// - Parameters:
+    ///   - url: where to; its authority and path are told to the server.
+    ///   - configuration: the drafts to offer, how to verify the server, limits.
+    ///   - sessionConfiguration: the session's; authority and path are filled in.
+    ///   - timeout: how long connecting may take.
+    ///   - makeHandler: called once, on the loop; the session holds the handler until its end.
+    /// - Throws: `nameNotResolved`, `unreachable`, `handshakeTimeout`; `certificateRejected`; `noCommonProtocol`, when
+    ///   the server speaks none of the drafts; what is wrong with the configuration. Each message names the server, the
+    ///   setting or the file.
+    public static func connect(
+        to url: MoQURL,
+        configuration: MoQEndpointConfiguration = MoQEndpointConfiguration(),
+        sessionConfiguration: MoQSessionConfiguration = MoQSessionConfiguration(),
+        timeout: Duration = .seconds(4),
+        makeHandler: @escaping @Sendable (PacketLoop) -> any MoQSessionHandler
+    ) async throws(QUICError) -> MoQPicoQuicClient {
+        try configuration.validate()
+        var ours = sessionConfiguration
+        ours.setup.authority = url.authority
+        ours.setup.path = url.pathAndQuery
+        let sessionConfiguration = ours
+        let endpoint = PicoQuicExecutor(label: "moq-client", configuration: configuration.effectiveQUIC)
+        let loop = endpoint.loop
+        try await endpoint.start()
+        let made = Mutex<Made?>(nil)
+        do throws(QUICError) {
+            try await endpoint.connect(to: url.host, port: url.port, timeout: timeout) { connection in
+                let transport = PicoQuicWebTransport(
+                    connection: connection,
+                    loop: loop,
+                    configuration: configuration.transport
+                )
+                // The server can only have chosen what was offered; anything else leaves nothing made.
+                if let profile = configuration.profile(for: connection.applicationProtocol) {
+                    let session = MoQSession(
+                        transport: transport,
+                        loop: loop,
+                        profile: profile,
+                        configuration: sessionConfiguration,
+                        handler: makeHandler(loop)
+                    )
+                    session.start()
+                    made.withLock { $0 = Made(session: LoopBound(session, on: loop), draft: profile.version) }
+                }
+                return transport
+            }
+        } catch {
+            await endpoint.stop()
+            throw Self.inTermsOfDrafts(error, url: url, configuration: configuration)
+        }
+        guard let made = made.withLock({ $0 }) else {
+            await endpoint.stop()
+            throw QUICError(.noCommonProtocol, "\(url.authority) chose a protocol that was not offered")
+        }
+        return MoQPicoQuicClient(endpoint: endpoint, session: made.session, draft: made.draft)
+    }
+
+    private struct Made {
+        var session: LoopBound<MoQSession>
+        var draft: DraftVersion
+    }
+
+    private static func inTermsOfDrafts(
+        _ error: QUICError,
+        url: MoQURL,
+        configuration: MoQEndpointConfiguration
+    ) -> QUICError {
+        guard error.code == .noCommonProtocol else {
+            return error
+        }
+        let drafts = configuration.drafts.map(\.description).joined(separator: ", ")
+        return QUICError(
+            .noCommonProtocol,
+            "no common draft: \(url.authority) speaks none of \(drafts)",
+            wireCode: error.wireCode
+        )
+    }
+
+    /// Does something with the session, on its loop.
+    /// - Throws: what `body` throws; ``PacketLoopError/stopped`` after ``close(code:reason:)``.
+    public func withSession<R: Sendable>(_ body: @escaping @Sendable (MoQSession) throws -> R) async throws -> R {
+        let session = self.session
+        return try await self.loop.run { try body(session.value) }
+    }
+
+    /// Ends the session and the endpoint; the server hears of it. Returns when everything is released. Idempotent.
+    public func close(code: SessionErrorCode = .noError, reason: String = "") async {
+        let session = self.session
+        _ = try? await self.loop.run { session.value.close(code, reason: reason) }
+        await self.endpoint.stop()
+    }
+
+    /// How many connections the endpoint has now, and has had.
+    public func connectionCounts() async -> (live: Int, total: UInt64) {
+        await self.endpoint.connectionCounts()
+    }
+}

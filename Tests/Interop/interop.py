@@ -1,0 +1,349 @@
+"""The interop run itself. Started by Tests/Interop/run inside the environment that holds aiomoqt."""
+
+import argparse
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+# What this project's relay claims today, by the names the conformance client gives them.
+TESTS = [
+    "setup-only",
+    "announce-only",
+    "publish-namespace-done",
+    "subscribe-error",
+    "announce-subscribe",
+    "subscribe-before-announce",
+    "data-subgroup-basic",
+    "subscribe-namespace-lifecycle",
+    "publish-track-only",
+    "publish-track-subscribe",
+]
+TEST_SECONDS = 30
+START_SECONDS = 15
+TRANSFER_SECONDS = 90
+FILE_BYTES = 5_000_000
+EXCERPT_LINES = 20
+
+
+def say(text=""):
+    print(text, flush=True)
+
+
+class Process:
+    """A child with its output in a log file, ended by its own process id whatever happens."""
+
+    running = []
+
+    def __init__(self, name, command, logs, stdout=None):
+        self.name = name
+        self.log = logs / f"{name}.log"
+        self.command = [str(word) for word in command]
+        with open(self.log, "ab") as log:
+            log.write(f"$ {' '.join(self.command)}\n".encode())
+            log.flush()
+            self.child = subprocess.Popen(
+                self.command, stdin=subprocess.DEVNULL, stdout=stdout or log, stderr=log, start_new_session=True
+            )
+        Process.running.append(self)
+
+    def wait(self, seconds):
+        """The exit status, or None if it had to be stopped because the time was up."""
+        try:
+            return self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.stop()
+            return None
+
+    def stop(self, seconds=5):
+        """Asks it to end, insists when it does not; returns its exit status (None when it had to be killed)."""
+        status = self.child.poll()
+        if status is None:
+            self.child.terminate()
+            try:
+                status = self.child.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait()
+        return status
+
+    def position(self):
+        return self.log.stat().st_size
+
+    def excerpt(self, since=0):
+        with open(self.log, "rb") as log:
+            log.seek(since)
+            lines = log.read().decode(errors="replace").splitlines()
+        return [f"    {self.name} | {line}" for line in lines[-EXCERPT_LINES:]]
+
+    @classmethod
+    def stop_all(cls):
+        for process in reversed(cls.running):
+            process.stop(2)
+
+
+class Results:
+    """The table test × draft, and what is told about each failure at the end."""
+
+    def __init__(self, drafts):
+        self.drafts = drafts
+        self.rows = {}
+        self.details = []
+
+    def record(self, test, draft, problem, excerpt=()):
+        """`problem` is None for a pass, else the reason in one line."""
+        self.rows.setdefault(test, {})[draft] = problem
+        say(f"  {test} draft {draft}: {'ok' if problem is None else 'FAILED: ' + problem}")
+        if problem is not None:
+            self.details.append(f"{test} draft {draft}: {problem}")
+            self.details.extend(excerpt)
+
+    def close(self, left_out):
+        width = max(len(test) for test in self.rows) + 2
+        say()
+        say("test".ljust(width) + "".join(f"draft {draft}".ljust(10) for draft in self.drafts))
+        for test, cells in self.rows.items():
+            marks = ["–" if draft not in cells else "ok" if cells[draft] is None else "FAILED" for draft in self.drafts]
+            say(test.ljust(width) + "".join(mark.ljust(10) for mark in marks))
+        if self.details:
+            say("\nfailures:")
+            for line in self.details:
+                say(line)
+        say()
+        for line in left_out:
+            say(f"interop: NOT RUN: {line}")
+        cells = [problem for row in self.rows.values() for problem in row.values()]
+        failed = sum(problem is not None for problem in cells)
+        say(f"interop: {len(cells) - failed} passed, {failed} failed")
+        return 1 if failed or not cells else 0
+
+
+class Interop:
+    def __init__(self, options):
+        self.root = Path(options.root)
+        self.home = Path(options.home)
+        self.bin = self.home / "venv" / "bin"
+        self.moq = Path(options.moq or self.root / ".build" / "debug" / "moq")
+        self.drafts = [draft.strip() for draft in options.drafts.split(",") if draft.strip()]
+        self.tests = [test.strip() for test in options.tests.split(",") if test.strip()] if options.tests else TESTS
+        self.relay_url = options.relay_url
+        self.logs = self.home / "log"
+        self.work = self.home / "work"
+        self.results = Results(self.drafts)
+
+    def run(self):
+        for folder in (self.logs, self.work):
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        left_out = []
+        if self.relay_url:
+            self.conformance(self.relay_url, None)
+            left_out.append("our publisher and subscriber against aiomoqt's relay (--relay-url was given)")
+        else:
+            if not os.access(self.moq, os.X_OK):
+                say(f"interop: FAILED: no executable at {self.moq}; swift build makes it")
+                return 1
+            self.our_relay()
+            self.our_client()
+        return self.results.close(left_out)
+
+    # Their client, our relay.
+
+    def our_relay(self):
+        say("aiomoqt's client against our relay")
+        command = [self.moq, "relay", "--listen", "127.0.0.1:0", "--self-signed", "--drafts", ",".join(self.drafts)]
+        relay = Process("relay", command, self.logs, stdout=subprocess.PIPE)
+        url = wait_for_listening(relay)
+        if url is None:
+            for draft in self.drafts:
+                self.results.record("relay-starts", draft, "the relay printed no 'listening' line", relay.excerpt())
+            relay.stop()
+            return
+        self.conformance(url, relay)
+        # Whatever the tests threw at it, it must still be there, and it must end as it was asked to.
+        if relay.child.poll() is not None:
+            problem = f"the relay ended by itself with status {relay.child.returncode}"
+        else:
+            status = relay.stop()
+            problem = None if status == 0 else "the relay did not exit 0 on SIGTERM within 5 s"
+        self.results.record("relay-stops-cleanly", self.drafts[0], problem, relay.excerpt())
+
+    def conformance(self, url, relay):
+        for draft in self.drafts:
+            self.one_check("relay-probe", draft, relay, probe_problem, [
+                self.bin / "moq-relay-probe", "--url", url, "-k", "--draft", draft,
+            ])
+            for test in self.tests:
+                self.one_check(test, draft, relay, tap_problem, [
+                    self.bin / "moq-interop-client", "-r", url, "--tls-disable-verify", "--draft", draft, "-t", test,
+                ])
+
+    def one_check(self, test, draft, relay, judge, command):
+        relay_position = relay.position() if relay else 0
+        client = Process(f"{test}-{draft}", command, self.logs)
+        status = client.wait(TEST_SECONDS)
+        if status is None:
+            problem = f"not done after {TEST_SECONDS} s"
+        else:
+            problem = judge(status, client.log.read_text(errors="replace"), draft)
+        excerpt = client.excerpt() + (relay.excerpt(relay_position) if relay else []) if problem else ()
+        self.results.record(test, draft, problem, excerpt)
+
+    # Our client, their relay.
+
+    def our_client(self):
+        say("our publisher and subscriber against aiomoqt's relay")
+        content = self.work / "input"
+        content.write_bytes(secrets.token_bytes(FILE_BYTES))
+        problem = make_certificate(self.work)
+        for draft in self.drafts:
+            if problem:
+                self.results.record("file-through-their-relay", draft, problem)
+            else:
+                self.transfer(draft, content)
+
+    def transfer(self, draft, content):
+        port = free_port()
+        relay = Process(f"aiomoqt-relay-{draft}", [
+            self.bin / "moq-interop-relay", "--port", port, "--quic", "--draft", draft,
+            "--cert", self.work / "cert.pem", "--key", self.work / "key.pem",
+        ], self.logs)
+        parts = [relay]
+        problem = self.transfer_problem(draft, content, relay, f"moqt://127.0.0.1:{port}", parts)
+        relay.stop()
+        excerpt = [line for part in parts for line in part.excerpt()] if problem else ()
+        self.results.record("file-through-their-relay", draft, problem, excerpt)
+
+    def transfer_problem(self, draft, content, relay, url, parts):
+        if not wait_until(lambda: "Listening on" in relay.log.read_text(errors="replace"), START_SECONDS):
+            return "aiomoqt's relay did not start"
+        output = self.work / f"output-{draft}"
+        track = ["--insecure", "--drafts", draft, "--namespace", f"interop/{secrets.token_hex(4)}", "--track", "file"]
+        # The subscriber starts second here and first in the demo, so that both orders are exercised.
+        publisher = Process(f"pub-{draft}", [self.moq, "pub", url, *track, "--input", content], self.logs)
+        parts.append(publisher)
+        subscriber = Process(
+            f"sub-{draft}", [self.moq, "sub", url, *track, "--output", output, "--wait", "10"], self.logs
+        )
+        parts.append(subscriber)
+        deadline = time.monotonic() + TRANSFER_SECONDS
+        for process in (subscriber, publisher):
+            status = process.wait(max(1, deadline - time.monotonic()))
+            if status != 0:
+                publisher.stop()
+                what = f"exit status {status}" if status is not None else f"not done after {TRANSFER_SECONDS} s"
+                return f"{process.name}: {what}"
+        if not output.exists():
+            return "the subscriber wrote no file"
+        if digest(output) != digest(content):
+            return f"the file arrived changed ({output.stat().st_size} bytes of {FILE_BYTES})"
+        output.unlink()
+        return None
+
+
+def probe_problem(status, log, draft):
+    line = next((line for line in log.splitlines() if line.startswith("moqt://")), "")
+    if status != 0:
+        return f"exit status {status}: {line.strip() or 'no answer'}"
+    return None if f"draft-{draft}" in line else f"did not confirm the draft: {line.strip()}"
+
+
+def tap_problem(status, log, draft):
+    """Reads the client's TAP. A skipped or only tolerated test is not a passed one."""
+    verdict = next((line for line in log.splitlines() if re.match(r"(not )?ok \d+ ", line)), None)
+    message = next((line.split(":", 1)[1].strip().strip('"') for line in log.splitlines()
+                    if line.startswith("  message:")), "")
+    if verdict is None:
+        return f"no verdict, exit status {status}"
+    if status != 0 or verdict.startswith("not "):
+        return message or f"exit status {status}"
+    if "# SKIP" in verdict.upper():
+        return f"skipped: {verdict}"
+    if "compat: true" in log or "# COMPAT" in verdict:
+        return f"only tolerated: {message}"
+    spoken = set(re.findall(r'moqt_version: "moqt-(\d+)"', log))
+    return None if spoken <= {draft} else f"spoke draft {', '.join(sorted(spoken))}"
+
+
+def wait_for_listening(relay):
+    """Reads the relay's standard output until it says where it listens, and keeps reading so that it never blocks."""
+    found = []
+    said = threading.Event()
+
+    def read():
+        with open(relay.log, "ab", buffering=0) as log:
+            for line in relay.child.stdout:
+                log.write(line)
+                match = re.match(rb"listening\s+(?:moqt://)?(\S+)", line)
+                if match and not found:
+                    found.append("moqt://" + match.group(1).decode())
+                    said.set()
+        said.set()
+
+    threading.Thread(target=read, daemon=True).start()
+    said.wait(START_SECONDS)
+    return found[0] if found else None
+
+
+def wait_until(condition, seconds):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def free_port():
+    """A UDP port that was free a moment ago on all addresses: their relay cannot be told to listen on loopback only."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("", 0))
+        return probe.getsockname()[1]
+
+
+def make_certificate(folder):
+    """Writes cert.pem and key.pem; returns a problem in one line or None."""
+    if shutil.which("openssl") is None:
+        return "needs the openssl command to make a certificate"
+    made = subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-sha256", "-nodes",
+         "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+         "-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")],
+        capture_output=True, text=True, check=False,
+    )
+    return None if made.returncode == 0 else f"openssl made no certificate: {made.stderr.strip()[-200:]}"
+
+
+def digest(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="Tests/Interop/run")
+    parser.add_argument("--root", required=True)
+    parser.add_argument("--home", required=True)
+    parser.add_argument("--moq")
+    parser.add_argument("--relay-url")
+    parser.add_argument("--drafts", default="18,16")
+    parser.add_argument("--tests")
+    # A stop from outside must not leave a relay behind: turn it into an exception so that `finally` runs.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        return Interop(parser.parse_args()).run()
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        Process.stop_all()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import MoQWire
+import Testing
+
+@testable import MoQCommand
+
+@Suite("Values on the command line")
+struct ArgumentTests {
+    @Test(
+        "Addresses to listen at",
+        arguments: zip(
+            ["127.0.0.1:4433", "localhost:0", "[::1]:65535", "0.0.0.0:1"],
+            [("127.0.0.1", 4_433), ("localhost", 0), ("::1", 65_535), ("0.0.0.0", 1)] as [(String, UInt16)]
+        )
+    )
+    func addresses(text: String, expected: (String, UInt16)) throws {
+        let address = try ListenAddress(parsing: text)
+        #expect(address.host == expected.0)
+        #expect(address.port == expected.1)
+        #expect(address.description == text)
+    }
+
+    @Test(
+        "What is no address",
+        arguments: ["", "host", "host:", ":1", "host:65536", "host:-1", "::1:443", "h:1x", "h:+1"]
+    )
+    func badAddresses(text: String) {
+        #expect(throws: (any Error).self) { try ListenAddress(parsing: text) }
+    }
+
+    @Test("Drafts keep their order")
+    func drafts() throws {
+        #expect(try DraftList(parsing: "16,18").versions == [.draft16, .draft18])
+        #expect(try DraftList(parsing: "draft-18,18").versions == [.draft18])
+        for text in ["", "18,", "99", "x", "14"] {
+            #expect(throws: (any Error).self, "\(text)") { try DraftList(parsing: text) }
+        }
+    }
+
+    @Test("Seconds")
+    func seconds() {
+        #expect(SecondsArgument(argument: "0.25")?.duration == .milliseconds(250))
+        #expect(SecondsArgument(argument: "0")?.duration == .zero)
+        for text in ["", "-1", "x", "nan", "inf", "1e300"] {
+            #expect(SecondsArgument(argument: text) == nil, "\(text)")
+        }
+    }
+}

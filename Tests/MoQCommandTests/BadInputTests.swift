@@ -1,0 +1,153 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import Foundation
+import Testing
+
+@testable import MoQCommand
+
+/// What the program says to input that makes no sense: one line that names it, a status, within five seconds.
+@Suite("Bad input", .timeLimit(.minutes(2)))
+struct BadInputTests {
+    private static let track = "-n a -t b"
+
+    static let senseless: [BadInput] = [
+        BadInput("relay --listen 127.0.0.1:0 --self-signed --frobnicate", 64, "--frobnicate"),
+        BadInput("frobnicate", 64, "frobnicate"),
+        BadInput("relay --self-signed", 64, "--listen"),
+        BadInput("relay --listen 127.0.0.1 --self-signed", 64, "--listen", "127.0.0.1", "HOST:PORT"),
+        BadInput("relay --listen 127.0.0.1:99999 --self-signed", 64, "--listen", "99999"),
+        BadInput("relay --listen 127.0.0.1:0", 64, "--cert", "--self-signed"),
+        BadInput("relay --listen 127.0.0.1:0 --cert a.pem", 64, "--key"),
+        BadInput("relay --listen 127.0.0.1:0 --key a.pem", 64, "--cert"),
+        BadInput("relay --listen 127.0.0.1:0 --self-signed --cc warp", 64, "--cc", "warp"),
+        BadInput("relay --listen 127.0.0.1:0 --self-signed --drafts 18,99", 64, "--drafts", "99"),
+        BadInput("relay --listen 127.0.0.1:0 --self-signed --log-level loud", 64, "--log-level", "loud"),
+        BadInput("relay --listen 127.0.0.1:0 --self-signed --max-connections 0", 64, "--max-connections"),
+        BadInput("sub relay.example:4433 \(track)", 64, "relay.example:4433"),
+        BadInput("sub ftp://relay.example:4433 \(track)", 64, "ftp://relay.example:4433"),
+        BadInput("sub moqt://:4433 \(track)", 64, "moqt://:4433"),
+        BadInput("sub moqt://host:99999 \(track)", 64, "moqt://host:99999"),
+        BadInput("sub moqt://127.0.0.1:4433 -t b", 64, "--namespace"),
+        BadInput("sub moqt://127.0.0.1:4433 -n a", 64, "--track"),
+        BadInput("sub moqt://127.0.0.1:4433 -n / -t b", 64, "--namespace"),
+        BadInput("sub moqt://127.0.0.1:4433 \(track) --wait soon", 64, "--wait", "soon"),
+        BadInput("sub moqt://127.0.0.1:4433 \(track) --fingerprint abc", 64, "--fingerprint", "abc"),
+        BadInput("sub moqt://127.0.0.1:4433 \(track) --insecure --ca x", 64, "--insecure", "--ca"),
+        BadInput("pub \(track) --input x", 64, "--listen"),
+        BadInput("pub moqt://127.0.0.1:4433 --listen 127.0.0.1:0 \(track) --input x", 64, "--listen"),
+        BadInput("pub moqt://127.0.0.1:4433 \(track)", 64, "--input"),
+        BadInput("pub moqt://127.0.0.1:4433 \(track) --input x --object-size 0", 64, "--object-size"),
+        BadInput(
+            "pub moqt://127.0.0.1:4433 \(track) --input x --datagrams --object-size 5000",
+            64,
+            "--object-size",
+            "datagram"
+        ),
+        BadInput("pub moqt://127.0.0.1:4433 \(track) --input x --rate 0", 64, "--rate"),
+        BadInput("pub moqt://127.0.0.1:4433 \(track) --input x --group-size 0", 64, "--group-size"),
+        BadInput("clock moqt://127.0.0.1:4433 \(track) --interval 0", 64, "--interval"),
+        BadInput("bench wake --count 0", 64, "--count"),
+    ]
+
+    @Test("A command line that makes no sense ends with status 64", arguments: senseless)
+    func usage(_ example: BadInput) async throws {
+        try await self.check(example)
+    }
+
+    static let impossible: [BadInput] = [
+        BadInput("pub moqt://127.0.0.1:4433 \(track) --input /nowhere/file", 1, "/nowhere/file", "no such file"),
+        BadInput("pub moqt://127.0.0.1:4433 \(track) --input /", 1, "--input '/'", "directory"),
+        BadInput("sub moqt://127.0.0.1:4433 --insecure \(track) --output /nowhere/file", 1, "/nowhere/file"),
+        BadInput("sub moqt://127.0.0.1:4433 --ca /nowhere/ca.pem \(track)", 1, "/nowhere/ca.pem"),
+        BadInput("relay --listen 127.0.0.1:0 --cert /nowhere/c.pem --key /nowhere/k.pem", 1, "/nowhere/c.pem"),
+        BadInput("relay --listen 127.0.0.1:0 --self-signed --keylog /nowhere/keys", 1, "/nowhere/keys"),
+        BadInput("relay --listen 127.0.0.1:0 --self-signed --qlog-dir /nowhere/qlog", 1, "/nowhere/qlog"),
+        BadInput("relay --listen 192.0.2.1:0 --self-signed", 1, "192.0.2.1"),
+        BadInput("relay --listen host.invalid:0 --self-signed", 1, "host.invalid"),
+        BadInput("sub moqt://host.invalid:4433 --insecure \(track)", 1, "host.invalid"),
+        BadInput("sub moqt://127.0.0.1:9 --insecure \(track)", 1, "127.0.0.1:9"),
+        BadInput("pub moqt://127.0.0.1:9 --insecure \(track) --input /dev/null", 1, "127.0.0.1:9"),
+    ]
+
+    @Test("What cannot be done ends with status 1", arguments: impossible)
+    func failures(_ example: BadInput) async throws {
+        try await self.check(example)
+    }
+
+    private func check(_ example: BadInput) async throws {
+        let ending = try await ChildProcess(example.arguments, input: Data()).ending(within: 15)
+        #expect(ending.status == example.status)
+        #expect(ending.output.isEmpty)
+        #expect(ending.complaintLines.count == 1, "\(ending.complaints)")
+        #expect(ending.complaints.hasPrefix("moq: "))
+        for name in example.names {
+            #expect(ending.complaints.contains(name), "\(ending.complaints)")
+        }
+        #expect(ending.seconds < 5)
+    }
+
+    @Test("A key that does not belong to the certificate is refused, and so is a file that holds none")
+    func credentials() async throws {
+        try await TemporaryDirectory.use { directory in
+            let first = try TestCredentials(in: directory, name: "one")
+            let second = try TestCredentials(in: directory, name: "two")
+            let garbage = directory + "/garbage.pem"
+            #expect(FileManager.default.createFile(atPath: garbage, contents: Data("not a key".utf8)))
+            let listen = ["relay", "--listen", "127.0.0.1:0"]
+            try await self.check(
+                BadInput(arguments: listen + ["--cert", first.certificate, "--key", second.key], 1, second.key)
+            )
+            try await self.check(BadInput(arguments: listen + ["--cert", garbage, "--key", first.key], 1, garbage))
+            try await self.check(
+                BadInput(arguments: listen + ["--cert", first.certificate, "--key", garbage], 1, garbage)
+            )
+        }
+    }
+
+    @Test("A port in use is named")
+    func portInUse() async throws {
+        let relay = try await RunningRelay()
+        try await self.check(BadInput("relay --listen \(relay.authority) --self-signed", 1, relay.authority))
+        try await relay.stop()
+    }
+
+    @Test("A relay without a common draft is named, with the drafts")
+    func noCommonDraft() async throws {
+        let relay = try await RunningRelay("--drafts", "18")
+        try await self.check(
+            BadInput("sub \(relay.url) --insecure --drafts 16 \(Self.track)", 1, relay.authority, "16")
+        )
+        try await relay.stop()
+    }
+
+    @Test("A certificate that is not trusted is refused, with each way to trust")
+    func untrusted() async throws {
+        try await TemporaryDirectory.use { directory in
+            let other = try TestCredentials(in: directory, name: "other")
+            let relay = try await RunningRelay()
+            let zeros = String(repeating: "0", count: 64)
+            for trust in ["", "--fingerprint \(zeros)", "--ca \(other.certificate)"] {
+                try await self.check(
+                    BadInput("sub \(relay.url) \(trust) \(Self.track)", 1, relay.authority, "certificate")
+                )
+            }
+            try await relay.stop()
+        }
+    }
+
+    @Test("A track that does not exist is named, and no output file is left")
+    func noTrack() async throws {
+        try await TemporaryDirectory.use { directory in
+            let relay = try await RunningRelay()
+            let output = "--output \(directory)/file"
+            try await self.check(
+                BadInput("sub \(relay.url) --insecure -n no/such -t thing \(output)", 1, "no/such/thing")
+            )
+            try await self.check(
+                BadInput("sub \(relay.url) --insecure -n no/such -t thing \(output) --wait 1", 1, "no/such/thing")
+            )
+            #expect(try FileManager.default.contentsOfDirectory(atPath: directory).isEmpty)
+            try await relay.stop()
+        }
+    }
+}

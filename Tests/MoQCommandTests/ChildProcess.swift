@@ -1,0 +1,234 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import Foundation
+import Synchronization
+
+@testable import MoQCommand
+
+/// The real `moq`, running as a process of its own.
+///
+/// Everything that waits is bounded: a process that does not do in time what is expected is killed, and the test fails.
+final class ChildProcess: Sendable {
+    /// What a process left behind.
+    struct Ending: Sendable {
+        var status: Int32
+        var output: String
+        var complaints: String
+        var seconds: Double
+
+        /// The lines on standard error.
+        var complaintLines: [Substring] {
+            self.complaints.split(separator: "\n")
+        }
+    }
+
+    /// A process that did not do what it should.
+    struct Failure: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    private struct State {
+        var output: [UInt8] = []
+        var complaints: [UInt8] = []
+        var openPipes = 2
+        var status: Int32?
+        var watchers: [@Sendable () -> Void] = []
+    }
+
+    private let process: Process
+    private let arguments: [String]
+    private let input = Pipe()
+    private let state = Mutex(State())
+    private let began = ContinuousClock.now
+
+    /// Where the executable is: beside the tests.
+    static var executable: URL {
+        get throws {
+            var candidates = [CommandLine.arguments.first].compactMap { $0 }
+            if let position = CommandLine.arguments.firstIndex(of: "--test-bundle-path") {
+                candidates += CommandLine.arguments.dropFirst(position + 1).prefix(1)
+            }
+            candidates.append(Bundle.main.bundlePath + "/x")
+            for candidate in candidates {
+                var directory = URL(fileURLWithPath: candidate)
+                for _ in 0..<5 {
+                    directory = directory.deletingLastPathComponent()
+                    let executable = directory.appendingPathComponent("moq")
+                    var isDirectory: ObjCBool = false
+                    let exists = unsafe FileManager.default.fileExists(
+                        atPath: executable.path,
+                        isDirectory: &isDirectory
+                    )
+                    if exists, !isDirectory.boolValue {
+                        return executable
+                    }
+                }
+            }
+            throw Failure(description: "the executable moq is not beside the tests (\(candidates))")
+        }
+    }
+
+    /// Starts `moq` with these arguments. Its standard input stays open until ``endInput(_:)``, unless `input` is given.
+    init(_ arguments: [String], input: Data? = nil) throws {
+        self.arguments = arguments
+        self.process = Process()
+        self.process.executableURL = try Self.executable
+        self.process.arguments = arguments
+        let output = Pipe()
+        let complaints = Pipe()
+        self.process.standardInput = self.input
+        self.process.standardOutput = output
+        self.process.standardError = complaints
+        self.process.terminationHandler = { [weak self] process in
+            self?.change { $0.status = process.terminationStatus }
+        }
+        try self.process.run()
+        self.collect(output) { state, bytes in state.output += bytes }
+        self.collect(complaints) { state, bytes in state.complaints += bytes }
+        if let input {
+            self.endInput(input)
+        }
+    }
+
+    deinit {
+        if self.process.isRunning {
+            kill(self.process.processIdentifier, SIGKILL)
+        }
+    }
+
+    /// The id of the process.
+    var identifier: Int32 {
+        self.process.processIdentifier
+    }
+
+    /// Writes to the process's standard input and closes it.
+    func endInput(_ data: Data) {
+        let handle = self.input.fileHandleForWriting
+        let thread = Thread {
+            try? handle.write(contentsOf: data)
+            try? handle.close()
+        }
+        thread.start()
+    }
+
+    /// Writes to the process's standard input and leaves it open.
+    func write(_ text: String) throws {
+        try self.input.fileHandleForWriting.write(contentsOf: Data(text.utf8))
+    }
+
+    /// Sends a signal.
+    func send(_ signal: Int32) {
+        kill(self.process.processIdentifier, signal)
+    }
+
+    /// Waits for a line on standard output that begins with `prefix`, and returns the rest of it.
+    func outputLine(after prefix: String, within seconds: Double = 10) async throws -> String {
+        try await self.wait(for: "a line '\(prefix)...'", within: seconds) { state in
+            Self.line(after: prefix, in: state.output)
+        }
+    }
+
+    /// Waits for a line on standard error that begins with `prefix`, and returns the rest of it. Lines that were
+    /// returned before do not count when `skipping` of them are to be left out.
+    func complaintLine(after prefix: String, skipping: Int = 0, within seconds: Double = 10) async throws -> String {
+        try await self.wait(for: "a line '\(prefix)...' on standard error", within: seconds) { state in
+            Self.line(after: prefix, in: state.complaints, skipping: skipping)
+        }
+    }
+
+    /// Waits until this much came on standard output.
+    func outputBytes(atLeast count: Int, within seconds: Double = 10) async throws -> [UInt8] {
+        try await self.wait(for: "\(count) bytes of output", within: seconds) { state in
+            state.output.count >= count ? state.output : nil
+        }
+    }
+
+    /// Waits for the end of the process and returns everything it wrote.
+    func ending(within seconds: Double = 20) async throws -> Ending {
+        let began = self.began
+        return try await self.wait(for: "its end", within: seconds) { state in
+            guard let status = state.status, state.openPipes == 0 else { return nil }
+            let elapsed = began.duration(to: .now)
+            return Ending(
+                status: status,
+                output: String(decoding: state.output, as: UTF8.self),
+                complaints: String(decoding: state.complaints, as: UTF8.self),
+                seconds: Quantity.seconds(elapsed)
+            )
+        }
+    }
+
+    // MARK: - Waiting
+
+    private func wait<Result: Sendable>(
+        for what: String,
+        within seconds: Double,
+        _ condition: @escaping @Sendable (State) -> Result?
+    ) async throws -> Result {
+        let outcome = Outcome<Result>()
+        let check: @Sendable () -> Void = { [weak self] in
+            guard let self else { return }
+            let (result, isOver) = self.state.withLock { state in
+                (condition(state), state.status != nil && state.openPipes == 0)
+            }
+            if let result {
+                outcome.succeed(result)
+            } else if isOver {
+                outcome.fail(CommandFailure(self.describe("ended without \(what)")))
+            }
+        }
+        self.state.withLock { $0.watchers.append(check) }
+        check()
+        let pid = self.process.processIdentifier
+        DispatchQueue.global().asyncAfter(deadline: .now() + seconds) { [weak self] in
+            guard let self else { return }
+            if outcome.fail(CommandFailure(self.describe("did not come to \(what) within \(seconds) s"))) {
+                kill(pid, SIGKILL)
+            }
+        }
+        return try await outcome.value()
+    }
+
+    private func describe(_ problem: String) -> String {
+        let (output, complaints) = self.state.withLock { ($0.output, $0.complaints) }
+        return "moq \(self.arguments.joined(separator: " ")) \(problem); output: "
+            + String(decoding: output.suffix(400), as: UTF8.self)
+            + " errors: " + String(decoding: complaints.suffix(400), as: UTF8.self)
+    }
+
+    private func change(_ body: (inout State) -> Void) {
+        let watchers = self.state.withLock { state in
+            body(&state)
+            return state.watchers
+        }
+        for watcher in watchers {
+            watcher()
+        }
+    }
+
+    private func collect(_ pipe: Pipe, _ store: @escaping @Sendable (inout State, [UInt8]) -> Void) {
+        let handle = pipe.fileHandleForReading
+        let thread = Thread { [weak self] in
+            while true {
+                let data = handle.availableData
+                guard !data.isEmpty, let self else { break }
+                self.change { store(&$0, [UInt8](data)) }
+            }
+            self?.change { $0.openPipes -= 1 }
+        }
+        thread.start()
+    }
+
+    private static func line(after prefix: String, in bytes: [UInt8], skipping: Int = 0) -> String? {
+        var skipped = 0
+        for line in bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropLast() {
+            let text = String(decoding: line, as: UTF8.self)
+            guard text.hasPrefix(prefix) else { continue }
+            if skipped == skipping {
+                return String(text.dropFirst(prefix.count))
+            }
+            skipped += 1
+        }
+        return nil
+    }
+}

@@ -1,0 +1,49 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import Foundation
+import Testing
+
+@testable import MoQCommand
+
+/// A relay on loopback, at a port of the system's choice.
+struct RunningRelay {
+    /// The process.
+    let process: ChildProcess
+    /// Where clients connect to.
+    let url: String
+    /// The fingerprint of its certificate.
+    let fingerprint: String
+
+    /// Starts a relay with a certificate of its own and waits until it can be connected to.
+    init(_ arguments: String...) async throws {
+        let fixed = ["relay", "--listen", "127.0.0.1:0", "--self-signed"]
+        self.process = try ChildProcess(fixed + arguments, input: Data())
+        self.fingerprint = try await self.process.outputLine(after: "fingerprint sha-256 ")
+        self.url = try await self.process.outputLine(after: "listening ")
+    }
+
+    /// Host and port.
+    var authority: String {
+        String(self.url.dropFirst("moqt://".count))
+    }
+
+    /// Ends the relay in order; it must exit with status 0.
+    func stop(sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        self.process.send(SIGTERM)
+        let ending = try await self.process.ending(within: 10)
+        #expect(ending.status == 0, "\(ending.complaints)", sourceLocation: sourceLocation)
+    }
+
+    /// Asks for the live counters, the `number`th time, and returns them by name.
+    func counters(_ number: Int = 1) async throws -> [String: String] {
+        self.process.send(SIGUSR1)
+        let line = try await self.process.complaintLine(after: "stats ", skipping: number - 1)
+        return Dictionary(
+            line.split(separator: " ").compactMap { figure in
+                let parts = figure.split(separator: "=", maxSplits: 1)
+                return parts.count == 2 ? (String(parts[0]), String(parts[1])) : nil
+            },
+            uniquingKeysWith: { first, _ in first }
+        )
+    }
+}

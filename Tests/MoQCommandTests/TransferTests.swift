@@ -1,0 +1,164 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import Foundation
+import Testing
+
+@testable import MoQCommand
+
+/// Whole transfers between real processes on loopback.
+@Suite("Transfers", .timeLimit(.minutes(3)))
+struct TransferTests {
+    private static func randomData(count: Int, seed: UInt64) -> Data {
+        var state = seed
+        var bytes = [UInt8](repeating: 0, count: count)
+        for position in bytes.indices {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            bytes[position] = UInt8(truncatingIfNeeded: state >> 40)
+        }
+        return Data(bytes)
+    }
+
+    private static let track = ["-n", "test/files", "-t", "one"]
+
+    /// Publishes `data` through a relay and returns what a subscriber wrote.
+    private func transfer(_ data: Data, draft: Int, publisher options: [String] = []) async throws -> Data? {
+        try await TemporaryDirectory.use { directory in
+            let (source, copy) = (directory + "/source", directory + "/copy")
+            try data.write(to: URL(fileURLWithPath: source))
+            let relay = try await RunningRelay("--drafts", "\(draft)")
+            let common = [relay.url, "--fingerprint", relay.fingerprint, "--drafts", "\(draft)"] + Self.track
+            let subscriber = try ChildProcess(["sub"] + common + ["--output", copy, "--wait", "20", "--stats"])
+            let publisher = try ChildProcess(["pub"] + common + ["--input", source] + options)
+            let received = try await subscriber.ending(within: 60)
+            #expect(received.status == 0, "\(received.complaints)")
+            #expect(received.complaints.contains("bytes    \(data.count)\n"))
+            let sent = try await publisher.ending(within: 10)
+            #expect(sent.status == 0, "\(sent.complaints)")
+            #expect(sent.complaints.isEmpty)
+            try await relay.stop()
+            #expect(try FileManager.default.contentsOfDirectory(atPath: directory).sorted() == ["copy", "source"])
+            return FileManager.default.contents(atPath: copy)
+        }
+    }
+
+    @Test("A file arrives through the relay byte for byte", arguments: [18, 16])
+    func file(draft: Int) async throws {
+        let data = Self.randomData(count: 8_000_001, seed: UInt64(draft))
+        #expect(try await self.transfer(data, draft: draft) == data)
+    }
+
+    @Test(
+        "However it is cut",
+        arguments: [
+            ["--object-size", "1000000", "--group-size", "1"], ["--object-size", "100", "--group-size", "3"],
+            ["--lines"], ["--object-size", "5000", "--rate", "1000"],
+        ]
+    )
+    func cut(options: [String]) async throws {
+        let data = Self.randomData(count: 300_000, seed: 7)
+        #expect(try await self.transfer(data, draft: 18, publisher: options) == data)
+    }
+
+    @Test("Datagrams arrive too", arguments: [18, 16])
+    func datagrams(draft: Int) async throws {
+        let data = Self.randomData(count: 100_000, seed: 9)
+        #expect(try await self.transfer(data, draft: draft, publisher: ["--datagrams"]) == data)
+    }
+
+    @Test("An empty file is a track without objects", arguments: [18, 16])
+    func empty(draft: Int) async throws {
+        #expect(try await self.transfer(Data(), draft: draft) == Data())
+    }
+
+    @Test("A publisher that listens serves subscribers without a relay", arguments: [18, 16])
+    func direct(draft: Int) async throws {
+        try await TemporaryDirectory.use { directory in
+            let (source, copy) = (directory + "/source", directory + "/copy")
+            let data = Self.randomData(count: 5_000_000, seed: 3)
+            try data.write(to: URL(fileURLWithPath: source))
+            let credentials = try TestCredentials(in: directory, name: "server")
+            let publisher = try ChildProcess(
+                ["pub", "--listen", "127.0.0.1:0", "--cert", credentials.certificate, "--key", credentials.key]
+                    + ["--drafts", "\(draft)", "--input", source] + Self.track
+            )
+            let url = try await publisher.outputLine(after: "listening ")
+            let subscriber = try ChildProcess(
+                ["sub", url, "--ca", credentials.certificate, "--drafts", "16,18", "--output", copy] + Self.track
+            )
+            let received = try await subscriber.ending(within: 60)
+            #expect(received.status == 0, "\(received.complaints)")
+            #expect(try await publisher.ending(within: 10).status == 0)
+            #expect(FileManager.default.contents(atPath: copy) == data)
+        }
+    }
+
+    @Test("Lines typed at the publisher appear at the subscriber at once")
+    func lines() async throws {
+        let relay = try await RunningRelay()
+        let common = [relay.url, "--fingerprint", relay.fingerprint] + Self.track
+        let publisher = try ChildProcess(["pub"] + common + ["--input", "-", "--lines"])
+        let subscriber = try ChildProcess(["sub"] + common + ["--wait", "20"])
+        try publisher.write("first\n")
+        #expect(try await subscriber.outputLine(after: "fir") == "st")
+        try publisher.write("second\n")
+        #expect(try await subscriber.outputLine(after: "sec") == "ond")
+        publisher.endInput(Data("last".utf8))
+        let ending = try await subscriber.ending()
+        #expect(ending.status == 0, "\(ending.complaints)")
+        #expect(ending.output == "first\nsecond\nlast")
+        #expect(try await publisher.ending().status == 0)
+        try await relay.stop()
+    }
+
+    @Test("The clock ticks, and the subscriber measures its latency", arguments: [18, 16])
+    func clock(draft: Int) async throws {
+        let relay = try await RunningRelay()
+        let common = [relay.url, "--fingerprint", relay.fingerprint, "--drafts", "\(draft)"] + Self.track
+        let clock = try ChildProcess(["clock"] + common + ["--interval", "0.1", "--duration", "3"])
+        let subscriber = try ChildProcess(["sub"] + common + ["--wait", "20", "--duration", "1.5", "--stats"])
+        let ending = try await subscriber.ending()
+        #expect(ending.status == 0, "\(ending.complaints)")
+        let ticks = ending.output.split(separator: "\n")
+        #expect(ticks.count >= 8)
+        #expect(ticks == ticks.sorted())
+        let latency = try #require(ending.complaintLines.first { $0.hasPrefix("latency min/p50/max ms ") })
+        #expect(latency.split(separator: "/").count == 5)
+        let ended = try await clock.ending()
+        #expect(ended.status == 0, "\(ended.complaints)")
+        try await relay.stop()
+    }
+
+    @Test("When the publisher is killed the subscriber fails, and leaves nothing")
+    func publisherKilled() async throws {
+        try await TemporaryDirectory.use { directory in
+            let relay = try await RunningRelay()
+            let common = [relay.url, "--fingerprint", relay.fingerprint] + Self.track
+            let publisher = try ChildProcess(["pub"] + common + ["--input", "/dev/zero", "--rate", "50"])
+            let subscriber = try ChildProcess(
+                ["sub"] + common + ["--wait", "20", "--output", directory + "/copy", "--stats"]
+            )
+            // The temporary file grows: objects arrive.
+            publisher.send(SIGINT)
+            #expect(try await publisher.ending().status == 130)
+            subscriber.send(SIGINT)
+            let ending = try await subscriber.ending()
+            #expect(ending.status != 0)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: directory).isEmpty)
+            try await relay.stop()
+        }
+    }
+
+    @Test("A subscriber whose output cannot be written fails with one line")
+    func outputFull() async throws {
+        let relay = try await RunningRelay()
+        let common = [relay.url, "--fingerprint", relay.fingerprint] + Self.track
+        let publisher = try ChildProcess(["pub"] + common + ["--input", "/dev/zero"])
+        let subscriber = try ChildProcess(["sub"] + common + ["--wait", "20", "--output", "/dev/full"])
+        let ending = try await subscriber.ending()
+        #expect(ending.status == 1)
+        #expect(ending.complaints == "moq: --output '/dev/full': no space left on device\n")
+        publisher.send(SIGINT)
+        #expect(try await publisher.ending().status == 130)
+        try await relay.stop()
+    }
+}
