@@ -13,8 +13,13 @@ final class RelayWorld {
     let driver: ManualLoopDriver
     let relay: MoQRelay
     private(set) var clients: [TestClient] = []
-    /// The relay's side of the connection that was made last, as long as it lives.
-    private(set) weak var newestRelaySession: MoQSession?
+    /// The relay's sides of all connections, as far as they live.
+    private var relaySessions: [WeakSession] = []
+
+    /// Does not keep a session.
+    private struct WeakSession {
+        weak var session: MoQSession?
+    }
 
     init(_ configuration: MoQRelayConfiguration = MoQRelayConfiguration()) {
         let loop = ManualLoopDriver.makeLoop(label: "relay world")
@@ -33,6 +38,17 @@ final class RelayWorld {
     /// Connects a client and completes the setup.
     func connect(
         _ profile: DraftProfile,
+        link: InMemoryLinkConfiguration = InMemoryLinkConfiguration(),
+        session: MoQSessionConfiguration = MoQSessionConfiguration()
+    ) -> TestClient {
+        let client = self.begin(profile, link: link, session: session)
+        self.settle()
+        return client
+    }
+
+    /// Connects a client, and lets no time pass for the setup.
+    func begin(
+        _ profile: DraftProfile,
         link configuration: InMemoryLinkConfiguration = InMemoryLinkConfiguration(),
         session: MoQSessionConfiguration = MoQSessionConfiguration()
     ) -> TestClient {
@@ -45,10 +61,15 @@ final class RelayWorld {
             link: link
         )
         self.clients.append(client)
-        self.newestRelaySession = self.relay.accept(link.server, profile: profile)
+        self.relaySessions.append(WeakSession(session: self.relay.accept(link.server, profile: profile)))
         client.session.start()
-        self.settle()
         return client
+    }
+
+    /// How many sessions of the relay are in memory.
+    var relaySessionCount: Int {
+        self.relaySessions.removeAll { $0.session == nil }
+        return self.relaySessions.count
     }
 
     /// Closes a client and forgets it.
@@ -75,5 +96,6 @@ final class RelayWorld {
         }
         self.advance(.seconds(1))
         #expect(self.live == MoQRelayCounters.Live(), sourceLocation: sourceLocation)
+        #expect(self.relaySessionCount == 0, "sessions are kept after their end", sourceLocation: sourceLocation)
     }
 }
