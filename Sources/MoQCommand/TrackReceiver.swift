@@ -9,8 +9,11 @@ internal import WebTransport
 final class TrackReceiver: TrackConsumer {
     /// How long missing objects are waited for before what follows them is written.
     static let patience = Duration.milliseconds(500)
-    /// A batch is handed on when it has this many bytes, or when the loop is done with what it has at hand.
+    /// A batch is handed on when it has this many bytes, or after ``batchDelay``: waking the writer for every packet
+    /// would cost more than the packet.
     private static let batchSize = 512 << 10
+    /// How long received bytes wait for more to keep them company on their way to the output.
+    private static let batchDelay = Duration.milliseconds(2)
 
     private let loop: PacketLoop
     private let deliver: ([Bytes]) -> Void
@@ -123,7 +126,7 @@ final class TrackReceiver: TrackConsumer {
         if self.batchByteCount >= Self.batchSize {
             self.flush()
         } else if self.flushTimer == nil {
-            self.flushTimer = self.loop.schedule(after: .zero) { [weak self] in
+            self.flushTimer = self.loop.schedule(after: Self.batchDelay) { [weak self] in
                 self?.flush()
             }
         }

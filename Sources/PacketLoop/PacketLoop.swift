@@ -32,6 +32,12 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
         var dropped: UInt64 = 0
     }
 
+    /// How to wake the driver. A type of its own, because a closure that is kept directly in a generic container is
+    /// wrapped once more each time it is looked at.
+    private struct Waker {
+        let wake: @Sendable () -> Void
+    }
+
     /// How often one turn looks for newly queued work before it lets packets and timers have theirs.
     private static let roundsPerTurn = 4
 
@@ -47,7 +53,7 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
 
     private let clock: @Sendable () -> UInt64
     private let inbox = Mutex(Inbox())
-    private let waker = Mutex<(@Sendable () -> Void)?>(nil)
+    private let waker = Mutex<Waker?>(nil)
     private let wakePending = Atomic<Bool>(false)
     private let owner = Atomic<UInt>(0)
     private let wakes = Atomic<UInt64>(0)
@@ -173,10 +179,10 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
         // Set after the job is in the queue, and cleared by the loop before it looks there: a job is never left behind,
         // and whoever finds the flag set knows that a wake is on its way.
         if accepted, !self.wakePending.exchange(true, ordering: .sequentiallyConsistent) {
-            self.waker.withLock { wake in
-                if let wake {
+            self.waker.withLock { waker in
+                if let waker {
                     self.wakes.add(1, ordering: .relaxed)
-                    wake()
+                    waker.wake()
                 }
             }
         }
@@ -228,7 +234,7 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
 
     /// Says how to wake the driver's thread. Called when work arrives from elsewhere and no wake is under way.
     package func attach(wake: @escaping @Sendable () -> Void) {
-        self.waker.withLock { $0 = wake }
+        self.waker.withLock { $0 = Waker(wake: wake) }
     }
 
     /// Forgets how to wake the driver. When this returns, no thread is inside the wake closure, and none will enter it.
