@@ -277,11 +277,22 @@ final class QUICContext {
         }
     }
 
-    /// Closes every connection, and from now on those that clients still open.
+    /// Closes every connection. From now on nobody new is answered: a client that got half an answer would wait for the
+    /// rest of it.
     func closeAll(code: UInt64, reason: String) {
         self.farewell = (code, reason)
+        if let quic = unsafe self.quic {
+            unsafe picoquic_enforce_client_only(quic, 1)
+        }
         for connection in self.connections.all {
             connection.close(code: code, reason: reason)
+        }
+    }
+
+    /// Sends the closes that wait for handshakes to be finished, now that there is no more time for it.
+    func sendWaitingCloses() {
+        for connection in self.connections.all where connection.isCloseWaitingForReady {
+            connection.sendClose()
         }
     }
 
