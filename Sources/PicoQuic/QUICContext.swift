@@ -283,6 +283,12 @@ final class QUICContext {
         self.farewell = (code, reason)
         if let quic = unsafe self.quic {
             unsafe picoquic_enforce_client_only(quic, 1)
+            // The library may have connections of which no event has come yet.
+            var next = unsafe picoquic_get_first_cnx(quic)
+            while let cnx = unsafe next {
+                _ = unsafe self.connection(for: cnx, callbackContext: picoquic_get_callback_context(cnx))
+                unsafe next = unsafe picoquic_get_next_cnx(cnx)
+            }
         }
         for connection in self.connections.all {
             connection.close(code: code, reason: reason)
