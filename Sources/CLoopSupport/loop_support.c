@@ -3,8 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,12 +38,6 @@ uint64_t cls_monotonic_microseconds(void) {
     return (uint64_t)now.tv_sec * 1000000u + (uint64_t)(now.tv_nsec / 1000);
 }
 
-void cls_block_signals(void) {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, NULL);
-}
-
 void cls_use_precise_timers(void) {
 #if defined(__linux__)
     prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
@@ -55,12 +48,12 @@ static int open_anonymous(const char *name) {
 #if defined(__linux__)
     return memfd_create(name, MFD_CLOEXEC);
 #else
-    char path[] = "/tmp/.anonymous.XXXXXX";
+    FILE *file = tmpfile();
+    int fd = -1;
     (void)name;
-    int fd = mkstemp(path);
-    if (fd >= 0) {
-        unlink(path);
-        fcntl(fd, F_SETFD, FD_CLOEXEC);
+    if (file != NULL) {
+        fd = fcntl(fileno(file), F_DUPFD_CLOEXEC, 0);
+        fclose(file);
     }
     return fd;
 #endif

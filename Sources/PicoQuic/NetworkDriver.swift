@@ -1,5 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+import CLoopSupport
 import CPicoquic
 import CPicoquicShims
 import PacketLoop
@@ -174,6 +175,7 @@ final class NetworkDriver: @unchecked Sendable {
 
     private func begin() {
         self.hasBegun = true
+        cls_use_precise_timers()
         self.loop.begin()
         self.context.onFinishedClient = { [unowned self] in
             // Deleting needs the wake-up phase, and the loop is awake: ask for one more round.

@@ -15,10 +15,6 @@ uintptr_t cls_thread_identity(void);
 /// Microseconds of the clock that never jumps (CLOCK_MONOTONIC).
 uint64_t cls_monotonic_microseconds(void);
 
-/// Keeps every signal away from the calling thread. A loop that waits in poll() must not be interrupted: the wait
-/// would end with an error, and signals belong to whoever handles them for the process.
-void cls_block_signals(void);
-
 /// Asks the kernel to wake the calling thread within a microsecond of the time it asked for (Linux; elsewhere nothing).
 void cls_use_precise_timers(void);
 
