@@ -116,6 +116,9 @@ public final class MoQPicoQuicServer: Sendable {
     public func drain(timeout: Duration) async -> Bool {
         let desk = self.desk
         let loop = self.loop
+        guard self.endpoint.isRunning else {
+            return true
+        }
         return await withCheckedContinuation { continuation in
             let accepted = loop.post {
                 for session in desk.roster.open {
@@ -147,14 +150,16 @@ public final class MoQPicoQuicServer: Sendable {
     /// Closes every session and the sockets. Every client hears of it within a second. Idempotent.
     public func stop(code: SessionErrorCode = .noError, reason: String = "") async {
         let desk = self.desk
-        let wireCode = DraftProfile.draft18
-        _ = try? await self.loop.run {
-            for session in desk.roster.open {
-                session.close(code, reason: reason)
+        if self.endpoint.isRunning {
+            _ = try? await self.loop.run {
+                for session in desk.roster.open {
+                    session.close(code, reason: reason)
+                }
+                desk.release()
             }
-            desk.release()
         }
-        await self.endpoint.stop(code: code.wireValue(in: wireCode), reason: reason)
+        // For connections that have no session yet. Every draft writes these codes alike.
+        await self.endpoint.stop(code: code.wireValue(in: .draft18), reason: reason)
     }
 
     // MARK: - Counters

@@ -56,6 +56,17 @@ public final class PicoQuicExecutor: Sendable {
 
     // MARK: - Start and stop
 
+    /// Whether the endpoint has been started and not been stopped. Work that is posted to the loop of an endpoint that
+    /// does not run waits for the start.
+    public var isRunning: Bool {
+        self.state.withLock { state in
+            if case .running = state {
+                return true
+            }
+            return false
+        }
+    }
+
     /// Opens the sockets and starts the thread. Returns when packets can be received.
     ///
     /// - Parameter address: where to listen; the default suits clients.
@@ -115,18 +126,28 @@ public final class PicoQuicExecutor: Sendable {
     }
 
     /// Closes all connections, tells the peers, and ends the thread. Returns when all is released; takes a fraction of
-    /// a second. Calls after the first return at once.
+    /// a second. Calls after the first return at once. An endpoint that was never started cannot be started any more.
     ///
     /// - Parameters:
     ///   - code: the application's code for the close.
     ///   - reason: the words for it.
     public func stop(code: UInt64 = 0, reason: String = "") async {
+        var wasIdle = false
         let driver: NetworkDriver? = self.state.withLock { state in
-            guard case .running(let driver) = state else {
+            switch state {
+            case .idle:
+                wasIdle = true
+                state = .stopping
+                return nil
+            case .running(let driver):
+                state = .stopping
+                return driver
+            case .starting, .stopping, .stopped:
                 return nil
             }
-            state = .stopping
-            return driver
+        }
+        if wasIdle {
+            self.abandonLoop()
         }
         guard let driver else {
             return

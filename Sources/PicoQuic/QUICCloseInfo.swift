@@ -30,6 +30,17 @@ public struct QUICCloseInfo: Sendable, Hashable, CustomStringConvertible {
         case refused
         /// The endpoint was shut down around the connection.
         case aborted
+
+        /// Whether the peer must have said something for it to come to this.
+        var isAnswer: Bool {
+            switch self {
+            case .peer, .peerTransport, .localTransport, .statelessReset, .noCommonProtocol, .certificate, .tls,
+                .versionMismatch, .refused:
+                true
+            case .local, .idleTimeout, .handshakeTimeout, .aborted:
+                false
+            }
+        }
     }
 
     /// Who or what ended it.

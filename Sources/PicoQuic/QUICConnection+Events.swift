@@ -31,6 +31,9 @@ extension QUICConnection {
         case picoquic_callback_version_negotiation:
             self.sawVersionNegotiation = true
             return Self.handled
+        case picoquic_callback_ready where self.isCloseWaitingForReady:
+            self.sendClose()
+            return Self.handled
         default:
             break
         }
@@ -193,7 +196,8 @@ extension QUICConnection {
         let observer = self.handshakeObserver
         self.handshakeObserver = nil
         if wasHandshaking || observer != nil {
-            let answered = unsafe cpq_has_received(cnx) != 0
+            // The library counts a packet after it has handled it, so the one that ended it all may be missing.
+            let answered = unsafe info.kind.isAnswer || cpq_has_received(cnx) != 0
             observer?(.failure(QUICHandshakeFailure(info: info, peerAnswered: answered)))
         }
         delegate?.connection(self, didClose: info)

@@ -59,6 +59,8 @@ public final class QUICConnection {
     var phase: Phase = .handshaking
     var closeCode: UInt64 = 0
     var closeReason: CStringBox?
+    /// Whether a close waits for the end of the handshake.
+    var isCloseWaitingForReady = false
     var sawVersionNegotiation = false
     var sawStatelessReset = false
 
@@ -290,16 +292,37 @@ public final class QUICConnection {
 
     /// Closes the connection and tells the peer. Idempotent. The delegate hears nothing more but, later, the end.
     ///
-    /// Before the handshake is complete the peer cannot be told our code (RFC 9000 section 10.2.3); it sees a failed
-    /// handshake.
+    /// While the handshake is nearly complete the close waits for the rest of it, so that the peer learns code and
+    /// reason. Earlier it cannot be told our code (RFC 9000 section 10.2.3): it sees a failed handshake.
     public func close(code: UInt64, reason: String = "") {
         guard self.isOpen, let cnx = unsafe self.cnx else {
             return
         }
+        let wasEstablished = self.phase == .established
         self.phase = .closing
         self.closeCode = code
         self.closeReason = CStringBox(Self.cut(reason))
-        _ = unsafe picoquic_close_ex(cnx, code, self.closeReason?.pointer)
+        if wasEstablished, unsafe !Self.canCarryApplicationClose(picoquic_get_cnx_state(cnx)) {
+            self.isCloseWaitingForReady = true
+        } else {
+            self.sendClose()
+        }
+    }
+
+    /// Hands the close to the library.
+    func sendClose() {
+        guard let cnx = unsafe self.cnx else {
+            return
+        }
+        self.isCloseWaitingForReady = false
+        _ = unsafe picoquic_close_ex(cnx, self.closeCode, self.closeReason?.pointer)
+    }
+
+    /// The states in which the library sends an application's close as it is. In other states before these it makes a
+    /// failed handshake of it.
+    private static func canCarryApplicationClose(_ state: picoquic_state_enum) -> Bool {
+        state == picoquic_state_ready || state == picoquic_state_server_false_start
+            || state == picoquic_state_client_ready_start
     }
 
     private static func cut(_ reason: String) -> String {

@@ -1,0 +1,242 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import MoQ
+import MoQPicoQuic
+import MoQWire
+import PacketLoop
+import PicoQuic
+import Testing
+import WebTransport
+
+extension Tag {
+    /// Uses real sockets on the loopback interface.
+    @Tag static var network: Self
+}
+
+/// A server on the loopback interface, and the means to connect to it.
+private struct Stage {
+    let certificate: SelfSignedCertificate
+    let server: MoQPicoQuicServer
+    let address: QUICAddress
+    let atServer = Journal()
+
+    init(drafts: [DraftVersion] = DraftProfile.all.map(\.version)) async throws {
+        self.certificate = try SelfSignedCertificate()
+        let journal = self.atServer
+        self.server = MoQPicoQuicServer(
+            configuration: MoQEndpointConfiguration(drafts: drafts, credentials: .selfSigned(self.certificate))
+        ) { loop in
+            { transport, profile in
+                let session = MoQSession(
+                    transport: transport,
+                    loop: loop,
+                    profile: profile,
+                    handler: TestPeer(journal: journal)
+                )
+                session.start()
+                return session
+            }
+        }
+        self.address = try await self.server.start(on: .loopback(port: 0))
+    }
+
+    var url: String { "moqt://127.0.0.1:\(self.address.port)" }
+
+    func connect(
+        drafts: [DraftVersion] = DraftProfile.all.map(\.version),
+        verification: QUICConfiguration.Verification? = nil,
+        path: String = "",
+        journal: Journal,
+        leavesOnGoaway: Bool = true
+    ) async throws -> MoQPicoQuicClient {
+        var configuration = MoQEndpointConfiguration(drafts: drafts)
+        configuration.quic.verification = verification ?? .pinned([self.certificate.fingerprint])
+        return try await MoQPicoQuicClient.connect(to: MoQURL(self.url + path), configuration: configuration) { _ in
+            TestPeer(journal: journal, leavesOnGoaway: leavesOnGoaway)
+        }
+    }
+}
+
+@Suite("MoQ endpoints over loopback sockets", .tags(.network), .timeLimit(.minutes(2)))
+struct EndpointTests {
+    @Test("A track arrives on each draft, and the server knows what was asked for", arguments: DraftProfile.all)
+    func track(profile: DraftProfile) async throws {
+        let stage = try await Stage()
+        let journal = Journal()
+        let client = try await stage.connect(drafts: [profile.version], path: "/live?token=1", journal: journal)
+        #expect(client.draft == profile.version)
+        try await client.withSession { session in
+            let track = FullTrackName(namespace: TrackNamespace(["a", "b"]), name: "t")
+            session.subscribe(
+                SubscribeRequest(track: track),
+                consumer: TestConsumer(journal: journal),
+                response: { _ in }
+            )
+        }
+        await journal.wait { $0.trackEnds == 1 }
+        #expect(journal.facts.payloads == [TestPeer.payload])
+        await stage.atServer.wait { $0.setups == 1 }
+        #expect(stage.atServer.facts.drafts == [profile.version])
+        #expect(stage.atServer.facts.paths == ["/live?token=1"])
+        #expect(stage.atServer.facts.authorities == ["127.0.0.1:\(stage.address.port)"])
+        await client.close()
+        await stage.atServer.wait { $0.closures.count == 1 }
+        #expect(stage.atServer.facts.closures.first?.isClean == true)
+        await stage.server.stop()
+    }
+
+    @Test("The server's order of drafts decides")
+    func preference() async throws {
+        for order in [[DraftVersion.draft18, .draft16], [.draft16, .draft18]] {
+            let stage = try await Stage(drafts: order)
+            let client = try await stage.connect(journal: Journal())
+            #expect(client.draft == order.first)
+            await client.close()
+            await stage.server.stop()
+        }
+    }
+
+    @Test("No common draft, a certificate that is not trusted, and nobody there are different errors, all in time")
+    func errors() async throws {
+        let stage = try await Stage(drafts: [.draft18])
+        let start = ContinuousClock.now
+        let noDraft = await #expect(throws: QUICError.self) {
+            _ = try await stage.connect(drafts: [.draft16], journal: Journal())
+        }
+        #expect(noDraft?.code == .noCommonProtocol)
+        #expect(noDraft?.message.contains("no common draft") == true)
+        #expect(noDraft?.message.contains("draft-16") == true)
+        let untrusted = await #expect(throws: QUICError.self) {
+            _ = try await stage.connect(verification: .systemRoots, journal: Journal())
+        }
+        #expect(untrusted?.code == .certificateRejected)
+        await stage.server.stop()
+        #expect(ContinuousClock.now - start < .seconds(5))
+        let again = ContinuousClock.now
+        let nobody = await #expect(throws: QUICError.self) { _ = try await stage.connect(journal: Journal()) }
+        #expect(nobody?.code == .unreachable)
+        #expect(ContinuousClock.now - again < .seconds(5))
+    }
+
+    @Test("A configuration that cannot work is refused before anything is opened")
+    func configuration() async throws {
+        let server = MoQPicoQuicServer(configuration: MoQEndpointConfiguration()) { _ in { _, _ in nil } }
+        let error = await #expect(throws: QUICError.self) { try await server.start(on: .loopback(port: 0)) }
+        #expect(error?.message.contains("certificate") == true)
+        #expect(throws: QUICError.self) { try MoQEndpointConfiguration(drafts: []).validate() }
+        #expect(throws: QUICError.self) { try MoQEndpointConfiguration(drafts: [.draft14]).validate() }
+        await server.stop()
+    }
+
+    @Test("stop() tells every client within a second")
+    func stop() async throws {
+        let stage = try await Stage()
+        let journal = Journal()
+        var clients: [MoQPicoQuicClient] = []
+        for _ in 0..<8 {
+            clients.append(try await stage.connect(journal: journal))
+        }
+        await journal.wait { $0.setups == 8 }
+        let start = ContinuousClock.now
+        await stage.server.stop(reason: "closing time")
+        await journal.wait { $0.closures.count == 8 }
+        #expect(ContinuousClock.now - start < .seconds(1))
+        #expect(journal.facts.closures.allSatisfy { $0.origin == .peer && $0.reason == "closing time" })
+        for client in clients {
+            await client.close()
+        }
+        await stage.server.stop()
+    }
+
+    @Test("drain() sends GOAWAY and ends when the clients have left; it does not wait for ever for one that stays")
+    func drain() async throws {
+        let polite = try await Stage()
+        let journal = Journal()
+        let first = try await polite.connect(journal: journal)
+        let second = try await polite.connect(journal: journal)
+        await journal.wait { $0.setups == 2 }
+        await polite.atServer.wait { $0.setups == 2 }
+        #expect(await polite.server.drain(timeout: .seconds(30)))
+        #expect(journal.facts.goaways == 2)
+        await polite.server.stop()
+        await first.close()
+        await second.close()
+
+        let stubborn = try await Stage()
+        let other = Journal()
+        let client = try await stubborn.connect(journal: other, leavesOnGoaway: false)
+        await other.wait { $0.setups == 1 }
+        await stubborn.atServer.wait { $0.setups == 1 }
+        let start = ContinuousClock.now
+        #expect(await stubborn.server.drain(timeout: .milliseconds(200)) == false)
+        #expect(ContinuousClock.now - start < .seconds(2))
+        await other.wait { $0.goaways == 1 }
+        await stubborn.server.stop()
+        await other.wait { $0.closures.count == 1 }
+        await client.close()
+    }
+
+    @Test("A refused connection is closed, and the others do not notice")
+    func refusal() async throws {
+        let certificate = try SelfSignedCertificate()
+        let server = MoQPicoQuicServer(
+            configuration: MoQEndpointConfiguration(credentials: .selfSigned(certificate))
+        ) { _ in
+            { transport, _ in
+                transport.close(code: 0x10, reason: "full")
+                return nil
+            }
+        }
+        let address = try await server.start(on: .loopback(port: 0))
+        var configuration = MoQEndpointConfiguration()
+        configuration.quic.verification = .pinned([certificate.fingerprint])
+        let journal = Journal()
+        let url = try MoQURL("moqt://localhost:\(address.port)")
+        let client = try await MoQPicoQuicClient.connect(to: url, configuration: configuration) { _ in
+            TestPeer(journal: journal)
+        }
+        await journal.wait { $0.closures.count == 1 }
+        #expect(journal.facts.closures.first?.origin == .peer)
+        #expect(journal.facts.closures.first?.reason == "full")
+        await client.close()
+        await server.stop()
+    }
+
+    @Test("A hundred clients come and go, and nothing is left")
+    func cycles() async throws {
+        let stage = try await Stage()
+        for _ in 0..<100 {
+            let journal = Journal()
+            let client = try await stage.connect(journal: journal)
+            try await client.withSession { session in
+                let track = FullTrackName(namespace: TrackNamespace(["a"]), name: "t")
+                session.subscribe(
+                    SubscribeRequest(track: track),
+                    consumer: TestConsumer(journal: journal),
+                    response: { _ in }
+                )
+            }
+            await journal.wait { $0.trackEnds == 1 }
+            await client.close()
+            #expect(client.loop.counters.liveTimers == 0)
+        }
+        await stage.atServer.wait { $0.closures.count == 100 }
+        var live = await stage.server.connectionCounts().live
+        let end = ContinuousClock.now.advanced(by: .seconds(5))
+        while live > 0, ContinuousClock.now < end {
+            live = await stage.server.connectionCounts().live
+        }
+        #expect(live == 0)
+        await stage.server.stop()
+        #expect(stage.server.loop.counters.liveTimers == 0)
+    }
+
+    @Test("A call onto the idle loop is answered far below the loop's longest sleep")
+    func wake() async throws {
+        let report = try await LoopWakeBenchmark.run(rounds: 200)
+        #expect(report.rounds == 200)
+        #expect(report.arrivalMedian < 2_000)
+        #expect(report.arrivalMedian <= report.arrival99)
+        #expect(report.description.contains("p99"))
+    }
+}

@@ -1,1 +1,0 @@
-// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
