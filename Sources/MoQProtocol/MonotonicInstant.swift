@@ -22,6 +22,7 @@ public struct MonotonicInstant: Hashable, Comparable, Sendable {
         return MonotonicInstant(microseconds: overflow || overflow2 || overflow3 ? .max : end)
     }
 
+    /// Orders by time.
     public static func < (lhs: MonotonicInstant, rhs: MonotonicInstant) -> Bool {
         lhs.microseconds < rhs.microseconds
     }

@@ -22,6 +22,7 @@ public struct ProtocolViolation: Error, Hashable, Sendable {
 }
 
 extension ProtocolViolation: CustomStringConvertible {
+    /// Code and reason in one line.
     public var description: String {
         "\(self.code): \(self.reason)"
     }

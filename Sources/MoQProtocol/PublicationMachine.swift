@@ -6,13 +6,13 @@ public import MoQWire
 ///
 /// ```
 ///   requested ── accept() ───────┐
-///                                ├──► established ── end() ──► ending ── last stream closed: PUBLISH_DONE ──► done
-///   offered ── offerAccepted() ──┘         │                     │                                             │
-///                                          └── cancelled() ──────┴──────────────► ended ◄── all delivered ─────┘
+///                                ├──► established ── end() ──► ending ── last subgroup closed ──► done
+///   offered ── offerAccepted() ──┘         │                     │       (PUBLISH_DONE)            │
+///                                          └──── cancelled() ────┴──────────► ended ◄─ delivered ──┘
 /// ```
 ///
-/// PUBLISH_DONE must not precede the end of any stream, so the machine counts streams: open ones, which still take
-/// objects or have bytes to send, and undelivered ones, which the peer has not confirmed.
+/// PUBLISH_DONE must not precede the end of any stream, so the machine counts open subgroups, which still take objects or
+/// have bytes to send, whether or not they have a stream yet; and streams that the peer has not confirmed.
 public struct PublicationMachine: ~Copyable {
     /// How the subscription began.
     public enum Origin: Hashable, Sendable {
@@ -52,9 +52,9 @@ public struct PublicationMachine: ~Copyable {
     public private(set) var state: State
     /// How many streams were opened for the subscription.
     public private(set) var streamCount: UInt64 = 0
-    /// How many of them still take objects or have bytes to send.
-    public private(set) var openStreams: UInt64 = 0
-    /// How many of them are not confirmed by the peer.
+    /// How many subgroups still take objects or have bytes to send.
+    public private(set) var openSubgroups: UInt64 = 0
+    /// How many streams are not confirmed by the peer.
     public private(set) var undeliveredStreams: UInt64 = 0
 
     private var status: PublishDoneStatus = .trackEnded
@@ -113,20 +113,28 @@ public struct PublicationMachine: ~Copyable {
         }
     }
 
-    /// A stream was opened.
-    public mutating func streamOpened() {
-        self.streamCount &+= 1
-        self.openStreams &+= 1
-        self.undeliveredStreams &+= 1
+    /// A subgroup begins; it may get a stream later.
+    public mutating func subgroupBegan() {
+        self.openSubgroups &+= 1
     }
 
-    /// A stream has nothing left to send: it was finished and drained, or reset.
-    public mutating func streamClosed() -> Action {
-        self.openStreams = self.openStreams == 0 ? 0 : self.openStreams - 1
+    /// A subgroup needs a stream. Returns whether one may be opened.
+    public mutating func streamOpened() -> Bool {
+        guard self.state == .established || self.state == .ending else {
+            return false
+        }
+        self.streamCount &+= 1
+        self.undeliveredStreams &+= 1
+        return true
+    }
+
+    /// A subgroup has nothing left to send: it was finished and drained, or given up.
+    public mutating func subgroupClosed() -> Action {
+        self.openSubgroups = self.openSubgroups == 0 ? 0 : self.openSubgroups - 1
         return self.finishIfPossible()
     }
 
-    /// The peer has all of a stream, or will never have it. Follows ``streamClosed()``.
+    /// The peer has all of a stream, or will never have it. Follows ``subgroupClosed()``.
     public mutating func streamDelivered() -> Action {
         self.undeliveredStreams = self.undeliveredStreams == 0 ? 0 : self.undeliveredStreams - 1
         guard self.state == .done, self.undeliveredStreams == 0 else {
@@ -167,7 +175,7 @@ public struct PublicationMachine: ~Copyable {
     }
 
     private mutating func finishIfPossible() -> Action {
-        guard self.state == .ending, self.openStreams == 0 else {
+        guard self.state == .ending, self.openSubgroups == 0 else {
             return .none
         }
         let isDelivered = self.undeliveredStreams == 0

@@ -11,16 +11,33 @@ struct PublicationMachineTests {
         var machine = PublicationMachine(origin: .requested)
         let accepts = [machine.accept(), machine.accept()]
         #expect(accepts == [true, false])
-        machine.streamOpened()
-        machine.streamOpened()
+        machine.subgroupBegan()
+        let isOpened1 = machine.streamOpened()
+        #expect(isOpened1)
+        machine.subgroupBegan()
+        let isOpened2 = machine.streamOpened()
+        #expect(isOpened2)
         var actions = [
-            machine.streamClosed(), machine.end(.trackEnded, reason: "r"), machine.end(.expired, reason: ""),
+            machine.subgroupClosed(), machine.end(.trackEnded, reason: "r"), machine.end(.expired, reason: ""),
         ]
         #expect(actions == [.none, .none, .none])
-        actions = [machine.streamClosed()]
+        actions = [machine.subgroupClosed()]
         #expect(actions == [.sendDone(.trackEnded, streamCount: 2, reason: "r", isDelivered: false)])
         actions = [machine.streamDelivered(), machine.streamDelivered(), machine.streamDelivered()]
         #expect(actions == [.none, .delivered, .none])
+    }
+
+    @Test("A subgroup without a stream holds PUBLISH_DONE back, and is not counted")
+    func withoutStream() {
+        var machine = PublicationMachine(origin: .requested)
+        _ = machine.accept()
+        machine.subgroupBegan()
+        var action = machine.end(.trackEnded, reason: "")
+        #expect(action == .none)
+        action = machine.subgroupClosed()
+        #expect(action == .sendDone(.trackEnded, streamCount: 0, reason: "", isDelivered: true))
+        let isOpened3 = machine.streamOpened()
+        #expect(!isOpened3)
     }
 
     @Test("Without streams everything happens at once")
@@ -62,10 +79,12 @@ struct PublicationMachineTests {
     func abort() {
         var machine = PublicationMachine(origin: .requested)
         _ = machine.accept()
-        machine.streamOpened()
+        machine.subgroupBegan()
+        let isOpened4 = machine.streamOpened()
+        #expect(isOpened4)
         _ = machine.end(.trackEnded, reason: "")
         _ = machine.abort(.tooFarBehind, reason: "slow")
-        let action = machine.streamClosed()
+        let action = machine.subgroupClosed()
         #expect(action == .sendDone(.tooFarBehind, streamCount: 1, reason: "slow", isDelivered: false))
     }
 }

@@ -78,4 +78,38 @@ struct ChurnTests {
         #expect(visitors.allSatisfy { !$0.client.isClosed })
         world.closeAll()
     }
+
+    @Test("A thousand connections leave nothing in the relay, not even their sessions")
+    func thousandCycles() throws {
+        let world = RelayWorld()
+        let publisher = world.connect(.draft18)
+        _ = publisher.announce("live")
+        let offered = world.connect(.draft16).publish("live", "offered")
+        world.settle()
+        // One subscriber stays, and one subgroup that everybody takes part in stays open.
+        let resident = world.connect(.draft18).subscribe("live", "offered")
+        world.settle()
+        let open = try #require(offered.open(group: 0))
+        open.send(object: 0, size: 1)
+        world.settle()
+        let idle = world.live
+        for cycle in 0..<1_000 {
+            let client = world.connect(cycle % 2 == 0 ? .draft18 : .draft16)
+            let subscribed = client.subscribe("live")
+            let other = client.subscribe("live", "offered")
+            world.settle()
+            try #require(publisher.tracks.last).send(group: UInt64(cycle), count: 1)
+            open.send(object: UInt64(cycle) + 1, size: 1)
+            world.settle()
+            #expect(subscribed.consumer.objects.count == 1)
+            #expect(other.consumer.objects.count == 1)
+            #expect(world.relaySessionCount == 4)
+            world.disconnect(client)
+            #expect(world.relaySessionCount == 3, "cycle \(cycle)")
+            #expect(world.live == idle, "cycle \(cycle)")
+        }
+        #expect(publisher.tracks.count == 1_000)
+        #expect(resident.consumer.completeLocations.count == 1_001)
+        world.closeAll()
+    }
 }

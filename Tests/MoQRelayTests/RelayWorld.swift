@@ -13,6 +13,13 @@ final class RelayWorld {
     let driver: ManualLoopDriver
     let relay: MoQRelay
     private(set) var clients: [TestClient] = []
+    /// The relay's sides of all connections, as far as they live.
+    private var relaySessions: [WeakSession] = []
+
+    /// Does not keep a session.
+    private struct WeakSession {
+        weak var session: MoQSession?
+    }
 
     init(_ configuration: MoQRelayConfiguration = MoQRelayConfiguration()) {
         let loop = ManualLoopDriver.makeLoop(label: "relay world")
@@ -43,10 +50,23 @@ final class RelayWorld {
             link: link
         )
         self.clients.append(client)
-        self.relay.accept(link.server, profile: profile)
+        self.relaySessions.append(WeakSession(session: self.relay.accept(link.server, profile: profile)))
         client.session.start()
         self.settle()
         return client
+    }
+
+    /// How many sessions of the relay are in memory.
+    var relaySessionCount: Int {
+        self.relaySessions.removeAll { $0.session == nil }
+        return self.relaySessions.count
+    }
+
+    /// Closes a client and forgets it.
+    func disconnect(_ client: TestClient) {
+        client.session.close(.noError, reason: "")
+        self.settle()
+        self.clients.removeAll { $0 === client }
     }
 
     /// Lets a quarter of a second pass: several round trips on every link of the tests.
@@ -66,5 +86,6 @@ final class RelayWorld {
         }
         self.advance(.seconds(1))
         #expect(self.live == MoQRelayCounters.Live(), sourceLocation: sourceLocation)
+        #expect(self.relaySessionCount == 0, "sessions are kept after their end", sourceLocation: sourceLocation)
     }
 }

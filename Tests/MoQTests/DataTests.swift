@@ -235,3 +235,85 @@ struct DataTests {
         #expect(harness.subscriber.isOpen)
     }
 }
+
+@Suite("The end of a publisher")
+struct PublisherEndTests {
+    @Test("PUBLISH_DONE waits for a subgroup that has begun, even without an object", arguments: Variant.all)
+    func waitsForSubgroup(variant: Variant) throws {
+        let harness = Harness.established(variant)
+        let consumer = CollectingConsumer()
+        let (_, publisher) = try harness.subscribe(consumer: consumer)
+        let delegate = RecordingDelegate()
+        publisher.delegate = delegate
+        let subgroup = try #require(publisher.beginSubgroup(SubgroupDescription(group: 0)))
+        publisher.end()
+        #expect(publisher.isEnded)
+        #expect(publisher.beginSubgroup(SubgroupDescription(group: 1)) == nil)
+        harness.run()
+        #expect(consumer.ends.isEmpty)
+        subgroup.send(0, [1])
+        harness.run()
+        #expect(consumer.contents.count == 1)
+        #expect(consumer.ends.isEmpty)
+        subgroup.finish()
+        harness.run()
+        #expect(consumer.ends == [TrackEnd(status: .trackEnded, streamCount: 1)])
+        #expect(delegate.ends == [.finished])
+    }
+
+    @Test("An empty subgroup is announced by a stream without objects", arguments: Variant.all)
+    func emptySubgroup(variant: Variant) throws {
+        let harness = Harness.established(variant)
+        let consumer = CollectingConsumer()
+        let (_, publisher) = try harness.subscribe(consumer: consumer)
+        publisher.send(group: 4, [])
+        publisher.end()
+        harness.run()
+        #expect(consumer.subgroups.map(\.description.group) == [4])
+        #expect(consumer.subgroups.map(\.ends) == [[.finished]])
+        #expect(consumer.ends == [TrackEnd(status: .trackEnded, streamCount: 1)])
+    }
+
+    @Test("When everything is over, nothing holds on to anything", arguments: Variant.all, [true, false])
+    func noLeaks(variant: Variant, byClose: Bool) throws {
+        weak var client: MoQSession?
+        weak var server: MoQSession?
+        weak var weakConsumer: CollectingConsumer?
+        weak var weakPublisher: TrackPublisher?
+        weak var weakSubscription: Subscription?
+        do {
+            let harness = Harness.established(variant)
+            client = harness.client
+            server = harness.server
+            let consumer = CollectingConsumer()
+            weakConsumer = consumer
+            let (subscription, publisher) = try harness.subscribe(consumer: consumer)
+            weakPublisher = publisher
+            weakSubscription = subscription
+            harness.publisherHandler.onFeed = { $0.accept() }
+            harness.subscriber.subscribeNamespace(
+                TrackNamespace(path: "a"),
+                events: { _ in },
+                response: { _ in }
+            )
+            harness.subscriberHandler.onAnnouncement = { $0.accept() }
+            harness.publisher.publishNamespace(TrackNamespace(path: "a")) { _ in }
+            publisher.beginSubgroup(SubgroupDescription(group: 0))?.send(0, [1, 2, 3])
+            _ = publisher.beginSubgroup(SubgroupDescription(group: 1))
+            harness.run()
+            if byClose {
+                harness.client.close()
+            } else {
+                harness.link.sever(.other)
+            }
+            harness.run(.seconds(20))
+            #expect(harness.loop.counters.liveTimers == 0)
+            harness.publisherHandler.onSubscribe = nil
+        }
+        #expect(client == nil)
+        #expect(server == nil)
+        #expect(weakConsumer == nil)
+        #expect(weakPublisher == nil)
+        #expect(weakSubscription == nil)
+    }
+}

@@ -178,3 +178,121 @@ struct ForwardAndFilterTests {
         harness.expectNothingLive()
     }
 }
+
+@Suite("Priorities")
+struct PriorityTests {
+    /// A link so slow that what is sent first arrives first.
+    private static func harness(_ profile: DraftProfile) -> Harness {
+        var link = InMemoryLinkConfiguration()
+        link.bytesPerSecond = 1_000_000
+        link.congestionWindow = 20_000
+        return Harness.established(Variant(profile: profile, subscriber: .client), link: link)
+    }
+
+    @Test("Groups arrive in the order the subscriber asked for", arguments: DraftProfile.all)
+    func groupOrder(profile: DraftProfile) throws {
+        for (order, expected) in [
+            (GroupOrder.ascending, [UInt64(0), 1, 2, 3]), (.descending, [3, 0, 1, 2]),
+        ] {
+            let harness = Self.harness(profile)
+            let consumer = CollectingConsumer()
+            let (_, publisher) = try harness.subscribe(
+                parameters: SubscriptionParameters(groupOrder: order),
+                consumer: consumer
+            )
+            var finished: [UInt64] = []
+            consumer.onSubgroupEnd = {
+                finished = consumer.subgroups.filter { !$0.ends.isEmpty }.map(\.description.group).filter {
+                    !finished.contains($0)
+                }.reduce(into: finished) { $0.append($1) }
+            }
+            for group in UInt64(0)..<4 {
+                publisher.send(group: group, [pattern(60_000)])
+            }
+            harness.run(.seconds(5))
+            #expect(finished == expected)
+        }
+    }
+
+    @Test("The subscriber's priority goes before the publisher's", arguments: DraftProfile.all)
+    func priorities(profile: DraftProfile) throws {
+        let harness = Self.harness(profile)
+        var finished: [String] = []
+        var publishers: [TrackPublisher] = []
+        harness.publisherHandler.onSubscribe = { publishers.append($0.accept()) }
+        var consumers: [CollectingConsumer] = []
+        for (name, priority) in [("low", UInt8(200)), ("high", 10)] {
+            let consumer = CollectingConsumer()
+            consumer.onSubgroupEnd = {
+                for subgroup in consumer.subgroups where !subgroup.ends.isEmpty {
+                    let label = "\(name)/\(subgroup.description.publisherPriority)"
+                    if !finished.contains(label) { finished.append(label) }
+                }
+            }
+            consumers.append(consumer)
+            harness.subscriber.subscribe(
+                SubscribeRequest(
+                    track: FullTrackName(namespace: Harness.track.namespace, name: name),
+                    parameters: SubscriptionParameters(subscriberPriority: priority)
+                ),
+                consumer: consumer
+            ) { _ in }
+        }
+        harness.run()
+        #expect(publishers.count == 2)
+        for publisher in publishers {
+            for priority in [UInt8(250), 2] {
+                let subgroup = publisher.beginSubgroup(
+                    SubgroupDescription(group: 0, subgroup: UInt64(priority), publisherPriority: priority)
+                )
+                subgroup?.send(0, pattern(60_000))
+                subgroup?.finish()
+            }
+        }
+        harness.run(.seconds(5))
+        #expect(finished == ["high/2", "high/250", "low/2", "low/250"])
+    }
+}
+
+@Suite("Mandatory track properties")
+struct MandatoryPropertyTests {
+    private func properties() throws -> PropertyList {
+        try PropertyList([try #require(KeyValuePair(type: 0x4242, integer: 1))])
+    }
+
+    private func configuration(understood: Bool) -> MoQSessionConfiguration {
+        var configuration = MoQSessionConfiguration()
+        configuration.understoodMandatoryProperties = understood ? [0x4242] : []
+        return configuration
+    }
+
+    @Test("A track with a property that must be understood and is not, is not taken", arguments: [true, false])
+    func subscribe(understood: Bool) throws {
+        let harness = Harness.established(
+            Variant(profile: .draft18, subscriber: .client),
+            configuration: self.configuration(understood: understood)
+        )
+        let consumer = CollectingConsumer()
+        let (_, publisher) = try harness.subscribe(properties: try self.properties(), consumer: consumer)
+        publisher.send(group: 0, [[1]])
+        harness.run()
+        #expect(consumer.responses.map { $0.failure?.requestError } == [understood ? nil : .unsupportedExtension])
+        #expect(consumer.contents.count == (understood ? 1 : 0))
+        #expect(publisher.isEnded == !understood)
+    }
+
+    @Test("An offer of such a track is refused", arguments: [true, false])
+    func publish(understood: Bool) throws {
+        let harness = Harness.established(
+            Variant(profile: .draft18, subscriber: .client),
+            configuration: self.configuration(understood: understood)
+        )
+        harness.subscriberHandler.onPublish = { $0.accept(consumer: CollectingConsumer()) }
+        var codes: [RequestErrorCode?] = []
+        harness.publisher.publish(PublishRequest(track: Harness.track, properties: try self.properties())) {
+            codes.append($0.failure?.requestError)
+        }
+        harness.run()
+        #expect(codes == [understood ? nil : .unsupportedExtension])
+    }
+}

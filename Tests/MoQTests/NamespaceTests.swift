@@ -85,8 +85,9 @@ struct NamespaceTests {
         var results: [Result<Void, MoQError>] = []
         let subscription = harness.subscriber.subscribeNamespace(
             TrackNamespace(path: "live"),
-            events: { events.append($0) }
-        ) { results.append($0) }
+            events: { events.append($0) },
+            response: { results.append($0) }
+        )
         harness.run()
         #expect(results.count == 1)
         #expect(subscription.isEstablished)
@@ -116,7 +117,11 @@ struct NamespaceTests {
         harness.publisherHandler.onFeed = { $0.reject(.unauthorized, reason: "no") }
         var results: [Result<Void, MoQError>] = []
         for _ in 0..<2 {
-            harness.subscriber.subscribeNamespace(TrackNamespace(path: "live"), events: { _ in }) { results.append($0) }
+            harness.subscriber.subscribeNamespace(
+                TrackNamespace(path: "live"),
+                events: { _ in },
+                response: { results.append($0) }
+            )
             harness.run()
         }
         #expect(results.map { $0.failure?.requestError } == [.unauthorized, .unauthorized])
@@ -131,7 +136,11 @@ struct NamespaceTests {
             harness.publisherHandler.feeds.append(request)
         }
         var events: [NamespaceEvent] = []
-        harness.subscriber.subscribeNamespace(TrackNamespace(path: "live"), events: { events.append($0) }) { _ in }
+        harness.subscriber.subscribeNamespace(
+            TrackNamespace(path: "live"),
+            events: { events.append($0) },
+            response: { _ in }
+        )
         harness.run()
         harness.publisherHandler.feeds.first?.end()
         harness.run()
@@ -151,13 +160,25 @@ struct NamespaceTests {
             harness.publisherHandler.feeds.append(request)
         }
         var codes: [MoQError.Code?] = []
-        harness.subscriber.subscribeNamespace(TrackNamespace(path: "live"), events: { _ in }) {
-            codes.append($0.failure?.code)
-        }
-        harness.subscriber.subscribeNamespace(Self.space, events: { _ in }) { codes.append($0.failure?.code) }
-        harness.subscriber.subscribeNamespace(TrackNamespace(path: "dead"), events: { _ in }) {
-            codes.append($0.failure?.code)
-        }
+        harness.subscriber.subscribeNamespace(
+            TrackNamespace(path: "live"),
+            events: { _ in },
+            response: {
+                codes.append($0.failure?.code)
+            }
+        )
+        harness.subscriber.subscribeNamespace(
+            Self.space,
+            events: { _ in },
+            response: { codes.append($0.failure?.code) }
+        )
+        harness.subscriber.subscribeNamespace(
+            TrackNamespace(path: "dead"),
+            events: { _ in },
+            response: {
+                codes.append($0.failure?.code)
+            }
+        )
         harness.run()
         #expect(codes.contains(.prefixOverlap))
         #expect(codes.filter { $0 == nil }.count == 2)

@@ -80,10 +80,13 @@ struct ReentrancyTests {
             consumer.responses.append($0)
             close(.response, subscriber)
         }
-        subscriber.subscribeNamespace(TrackNamespace(path: "live"), events: { _ in close(.namespaceEvent, subscriber) })
-        {
-            _ in
-        }
+        subscriber.subscribeNamespace(
+            TrackNamespace(path: "live"),
+            events: { _ in close(.namespaceEvent, subscriber) },
+            response: {
+                _ in
+            }
+        )
         let announcement = publisher.publishNamespace(TrackNamespace(path: "live/y")) { _ in }
         publisher.publish(PublishRequest(track: FullTrackName(namespace: TrackNamespace(path: "p"), name: "t"))) { _ in
         }

@@ -74,8 +74,9 @@ struct SubscribeTests {
         harness.subscriber.publishNamespace(TrackNamespace(path: "a")) { errors.append($0.failure?.requestError) }
         harness.subscriber.subscribeNamespace(
             TrackNamespace(path: "b"),
-            events: { _ in }
-        ) { errors.append($0.failure?.requestError) }
+            events: { _ in },
+            response: { errors.append($0.failure?.requestError) }
+        )
         harness.subscriber.publish(PublishRequest(track: Harness.track)) { errors.append($0.failure?.requestError) }
         harness.run()
         #expect(errors == [.internalError, .internalError, .internalError, .internalError])
@@ -254,7 +255,11 @@ struct SubscribeTests {
         }
         var events: [NamespaceEvent] = []
         harness.publisherHandler.onFeed = { $0.accept() }
-        harness.subscriber.subscribeNamespace(TrackNamespace(path: "a"), events: { events.append($0) }) { _ in }
+        harness.subscriber.subscribeNamespace(
+            TrackNamespace(path: "a"),
+            events: { events.append($0) },
+            response: { _ in }
+        )
         harness.run()
 
         harness.publisher.close(.internalError, reason: "gone")

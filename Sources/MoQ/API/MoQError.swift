@@ -52,6 +52,7 @@ public struct MoQError: Error, Hashable, Sendable {
         /// The peer offered the same track with PUBLISH and that offer was accepted instead (draft-18 §5.1).
         public static let superseded = Code(.superseded)
 
+        /// The name of the kind.
         public var description: String {
             self.kind.rawValue
         }
@@ -90,6 +91,7 @@ public struct MoQError: Error, Hashable, Sendable {
 }
 
 extension MoQError: CustomStringConvertible {
+    /// Kind, code and message in one line.
     public var description: String {
         guard let requestError = self.requestError else {
             return "\(self.code): \(self.message)"

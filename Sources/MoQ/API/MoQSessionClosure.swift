@@ -38,6 +38,7 @@ public struct MoQSessionClosure: Hashable, Sendable {
 }
 
 extension MoQSessionClosure: CustomStringConvertible {
+    /// Origin, code and reason in one line.
     public var description: String {
         let origin =
             switch self.origin {

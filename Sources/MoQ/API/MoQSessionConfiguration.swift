@@ -33,6 +33,9 @@ public struct MoQSessionConfiguration: Sendable {
     public var maxNamespacesPerSubscription: Int
     /// How many bytes of properties an object of a peer may have.
     public var maxObjectPropertiesByteCount: Int
+    /// The mandatory track properties that the application understands (draft-18 §2.5.1). Tracks with others are
+    /// refused with UNSUPPORTED_EXTENSION.
+    public var understoodMandatoryProperties: Set<UInt64>
 
     /// The defaults.
     public init() {
@@ -50,5 +53,6 @@ public struct MoQSessionConfiguration: Sendable {
         self.stallTimeout = .seconds(5)
         self.maxNamespacesPerSubscription = 65_536
         self.maxObjectPropertiesByteCount = 65_536
+        self.understoodMandatoryProperties = []
     }
 }

@@ -83,6 +83,7 @@ final class NamespaceFeed: SessionRequest {
     }
 
     func sessionClosed(_ closure: MoQSessionClosure) {
+        self.link.retire()
         self.cancelled()
     }
 

@@ -131,6 +131,7 @@ extension NamespacePublication: OutgoingRequest {
     }
 
     func sessionClosed(_ closure: MoQSessionClosure) {
+        self.link?.retire()
         switch self.machine.ended() {
         case .pending:
             self.respond(.failure(MoQError(closure)))

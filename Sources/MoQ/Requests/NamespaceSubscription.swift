@@ -160,6 +160,7 @@ extension NamespaceSubscription: OutgoingRequest {
     }
 
     func sessionClosed(_ closure: MoQSessionClosure) {
+        self.link?.retire()
         self.tellEnd(self.machine.ended(), MoQError(closure), isPlanned: false)
     }
 }

@@ -67,6 +67,7 @@ final class ReceivedAnnouncement: SessionRequest {
     }
 
     func sessionClosed(_ closure: MoQSessionClosure) {
+        self.link.retire()
         self.withdrawn()
     }
 

@@ -381,6 +381,10 @@ extension Subscription: OutgoingRequest {
         .subscribe
     }
 
+    var requestedTrack: FullTrackName? {
+        self.track
+    }
+
     var isWithdrawn: Bool {
         self.machine.state == .ended
     }
@@ -412,6 +416,17 @@ extension Subscription: OutgoingRequest {
         case .subscribeOk(let ok):
             guard self.link?.kind == .subscribe else {
                 throw .protocolViolation("SUBSCRIBE_OK for a PUBLISH")
+            }
+            if self.state == .pending, let type = self.session.mandatoryPropertyNotUnderstood(in: ok.properties) {
+                self.session.retireAlias(ok.trackAlias)
+                self.cancel(
+                    MoQError(
+                        code: .rejected,
+                        message: "mandatory property \(type) is not understood",
+                        requestError: .unsupportedExtension
+                    )
+                )
+                return
             }
             self.largestObject = ok.largestObject
             self.properties = ok.properties
@@ -485,6 +500,7 @@ extension Subscription: OutgoingRequest {
     }
 
     func sessionClosed(_ closure: MoQSessionClosure) {
+        self.link?.retire()
         switch self.machine.terminated() {
         case .pending:
             self.fail(MoQError(closure))

@@ -3,7 +3,7 @@
 internal import MoQProtocol
 public import MoQWire
 internal import PacketLoop
-public import WebTransport
+internal import WebTransport
 
 /// A subscription in which this side is the publisher, begun by accepting a SUBSCRIBE or with PUBLISH. Loop only.
 ///
@@ -22,43 +22,44 @@ public final class TrackPublisher {
     /// Who is told what happens.
     public weak var delegate: (any TrackPublisherDelegate)?
     /// The subscriber's priority, lower first.
-    public private(set) var subscriberPriority: UInt8
+    public internal(set) var subscriberPriority: UInt8
     /// Which group goes first when there is not enough room for all.
-    public private(set) var groupOrder: GroupOrder
+    public internal(set) var groupOrder: GroupOrder
     /// The largest location that was published here, or that was given at the start.
-    public private(set) var largestObject: Location?
+    public internal(set) var largestObject: Location?
     /// What the subscriber has asked for, updates included.
-    public private(set) var parameters: SubscriptionParameters
+    public internal(set) var parameters: SubscriptionParameters
     /// Whether the queue is above the high watermark: the publisher should pause until
     /// ``TrackPublisherDelegate/trackPublisherDidDrain(_:)``.
-    public private(set) var isAboveHighWatermark = false
+    public internal(set) var isAboveHighWatermark = false
 
     /// Called when the peer takes a SUBSCRIBE back before it was answered.
     var onCancelled: (() -> Void)?
     /// What the subscriber's filter lets through.
-    private(set) var filter: ObjectFilter
+    var filter: ObjectFilter
 
-    private let request: PublishRequest?
-    private let tokens: [AuthorizationToken]
-    private var machine: PublicationMachine
-    private var link: RequestLink?
-    private var response: ((Result<PublishOkInfo, MoQError>) -> Void)?
-    private var isForwarding: Bool
-    private var subgroups: [EgressSubgroup] = []
-    private var newestGroup: UInt64 = 0
-    private var plannedEnd = TrackPublisherEnd.finished
-    private var heldUpdates: [RequestUpdate] = []
-    private var isLive = false
+    let request: PublishRequest?
+    let tokens: [AuthorizationToken]
+    var machine: PublicationMachine
+    var link: RequestLink?
+    var response: ((Result<PublishOkInfo, MoQError>) -> Void)?
+    /// Whether the subscriber wants objects; they flow only while the subscription is established or ending.
+    var isForwarding: Bool
+    var subgroups: [EgressSubgroup] = []
+    var newestGroup: UInt64 = 0
+    var plannedEnd = TrackPublisherEnd.finished
+    var heldUpdates: [RequestUpdate] = []
+    var isLive = false
 
     /// Bytes queued as far as known: exact when it was measured, more since then by what was written.
-    private var queuedEstimate = 0
-    private var nextMeasurement = 0
-    private var takenByClosedStreams: UInt64 = 0
-    private var takenAtLastCheck: UInt64 = 0
-    private var stallTimer: LoopTimer?
+    var queuedEstimate = 0
+    var nextMeasurement = 0
+    var takenByClosedStreams: UInt64 = 0
+    var takenAtLastCheck: UInt64 = 0
+    var stallTimer: LoopTimer?
 
     /// How many updates may wait for the answer to the request that they change.
-    private static let maximumHeldUpdates = 64
+    static let maximumHeldUpdates = 64
 
     /// Makes the publisher that a SUBSCRIBE of the peer asks for.
     init(link: RequestLink, request: Subscribe) {
@@ -101,11 +102,6 @@ public final class TrackPublisher {
     /// Whether objects go out: the subscription is established, and the subscriber wants them forwarded.
     public var forward: Bool {
         self.isForwarding && self.machine.state == .established
-    }
-
-    /// Whether the subscription is ending, and the subgroups that are open may go on to their own end.
-    var isForwardingToTheEnd: Bool {
-        self.isForwarding && self.machine.state == .ending
     }
 
     /// Whether no more objects are taken.
@@ -190,18 +186,19 @@ public final class TrackPublisher {
             return
         }
         self.onCancelled = nil
+        self.dropHeldUpdates()
         self.session.publishedTracks.remove(self.track)
         self.link?.refuse(code, reason: reason, retryAfter: retryAfter)
     }
 
-    private func becomeLive() {
+    func becomeLive() {
         self.isLive = true
         self.session.totals.livePublications += 1
     }
 
     // MARK: Ending
 
-    private func perform(_ action: PublicationMachine.Action) {
+    func perform(_ action: PublicationMachine.Action) {
         switch action {
         case .none:
             break
@@ -227,7 +224,7 @@ public final class TrackPublisher {
         }
     }
 
-    private func forget() {
+    func forget() {
         self.session.publishedTracks.remove(self.track)
         if self.isLive {
             self.isLive = false
@@ -248,14 +245,14 @@ public final class TrackPublisher {
         delegate?.trackPublisher(self, didEnd: end)
     }
 
-    private func respond(_ result: Result<PublishOkInfo, MoQError>) {
+    func respond(_ result: Result<PublishOkInfo, MoQError>) {
         let response = self.response
         self.response = nil
         response?(result)
     }
 
     /// Resets what is open.
-    private func resetStreams(_ code: StreamResetCode) {
+    func resetStreams(_ code: StreamResetCode) {
         for subgroup in self.subgroups {
             subgroup.reset(code)
         }
@@ -273,8 +270,9 @@ public final class TrackPublisher {
         self.perform(action)
     }
 
-    private func cancelled(_ end: TrackPublisherEnd, _ error: MoQError, code: StreamResetCode) {
+    func cancelled(_ end: TrackPublisherEnd, _ error: MoQError, code: StreamResetCode) {
         let state = self.machine.cancelled()
+        self.dropHeldUpdates()
         self.link?.retire()
         self.forget()
         self.session.lingering[ObjectIdentifier(self)] = nil
@@ -291,391 +289,5 @@ public final class TrackPublisher {
         case .ended:
             break
         }
-    }
-
-    // MARK: Streams
-
-    /// An object of this location was published, whether or not this subscriber gets it.
-    func noteLargest(_ location: Location) {
-        guard let largest = self.largestObject, largest >= location else {
-            self.largestObject = location
-            return
-        }
-    }
-
-    /// Opens the stream of a subgroup.
-    func openStream(for subgroup: EgressSubgroup) -> SendStream? {
-        let description = subgroup.description
-        if description.group > self.newestGroup {
-            self.newestGroup = description.group
-            if self.groupOrder == .descending {
-                self.updatePriorities()
-            }
-        }
-        do throws(WebTransportError) {
-            let stream = try self.session.transport.openUnidirectionalStream(priority: self.priority(of: description))
-            self.machine.streamOpened()
-            self.session.totals.streamsOpened &+= 1
-            self.session.totals.liveStreamsOut += 1
-            return stream
-        } catch {
-            self.session.totals.subgroupsWithoutStream &+= 1
-            return nil
-        }
-    }
-
-    private func priority(of description: SubgroupDescription) -> StreamPriority {
-        .media(
-            subscriber: self.subscriberPriority,
-            publisher: description.publisherPriority,
-            isOlderGroup: self.groupOrder == .descending && description.group < self.newestGroup
-        )
-    }
-
-    private func updatePriorities() {
-        for subgroup in self.subgroups {
-            subgroup.stream?.priority = self.priority(of: subgroup.description)
-        }
-    }
-
-    /// A stream has nothing left to send.
-    func streamClosed() {
-        self.perform(self.machine.streamClosed())
-    }
-
-    /// A subgroup is over. `wasSent` says that ``streamClosed()`` was called for it.
-    func remove(_ subgroup: EgressSubgroup, hadStream: Bool, wasSent: Bool) {
-        if subgroup.index < self.subgroups.count, self.subgroups[subgroup.index] === subgroup {
-            let last = self.subgroups.removeLast()
-            if last !== subgroup {
-                last.index = subgroup.index
-                self.subgroups[subgroup.index] = last
-            }
-        }
-        guard hadStream else {
-            return
-        }
-        self.takenByClosedStreams &+= subgroup.stream?.bytesTaken ?? 0
-        self.session.totals.liveStreamsOut -= 1
-        if !wasSent {
-            self.perform(self.machine.streamClosed())
-        }
-        self.perform(self.machine.streamDelivered())
-        self.streamDidDrain()
-    }
-
-    // MARK: The bound
-
-    /// Bytes were queued.
-    func countQueued(_ count: Int) {
-        self.queuedEstimate += count
-        guard self.queuedEstimate > self.nextMeasurement else {
-            return
-        }
-        self.measure()
-    }
-
-    private func measure() {
-        let configuration = self.session.configuration
-        self.queuedEstimate = self.queuedByteCount
-        self.nextMeasurement = max(self.queuedEstimate, configuration.trackHighWatermark) + (64 << 10)
-        if self.queuedEstimate > configuration.maxQueuedBytesPerTrack {
-            self.fellBehind("\(self.queuedEstimate) bytes wait for a subscriber that does not read them")
-            return
-        }
-        if self.queuedEstimate > configuration.trackHighWatermark, !self.isAboveHighWatermark {
-            self.isAboveHighWatermark = true
-            self.watchForStall()
-        }
-    }
-
-    /// A stream drained or is gone.
-    func streamDidDrain() {
-        guard self.isAboveHighWatermark, self.machine.state == .established || self.machine.state == .ending else {
-            return
-        }
-        self.queuedEstimate = self.queuedByteCount
-        guard self.queuedEstimate <= self.session.configuration.trackLowWatermark else {
-            return
-        }
-        self.nextMeasurement = self.session.configuration.trackHighWatermark
-        self.isAboveHighWatermark = false
-        self.delegate?.trackPublisherDidDrain(self)
-    }
-
-    private func watchForStall() {
-        guard self.stallTimer == nil, self.mayStall else {
-            return
-        }
-        self.takenAtLastCheck = self.bytesTaken
-        self.stallTimer = self.session.loop.schedule(after: self.session.configuration.stallTimeout) { [weak self] in
-            self?.stallTimerFired()
-        }
-    }
-
-    private func stallTimerFired() {
-        self.stallTimer = nil
-        guard self.mayStall else {
-            return
-        }
-        guard self.bytesTaken != self.takenAtLastCheck else {
-            self.fellBehind("the subscriber has read nothing for too long")
-            return
-        }
-        self.watchForStall()
-    }
-
-    /// Whether there is something to send that ought to move.
-    private var mayStall: Bool {
-        switch self.machine.state {
-        case .established:
-            return self.isAboveHighWatermark
-        case .ending:
-            return self.queuedByteCount > 0
-        case .requested, .offered, .done, .ended:
-            return false
-        }
-    }
-
-    private var bytesTaken: UInt64 {
-        self.subgroups.reduce(self.takenByClosedStreams) { $0 &+ ($1.stream?.bytesTaken ?? 0) }
-    }
-
-    // MARK: Counting
-
-    func countObject() {
-        self.session.totals.objectsSent &+= 1
-    }
-
-    func countPayload(_ count: Int) {
-        self.session.totals.payloadBytesSent &+= UInt64(count)
-        self.countQueued(count)
-    }
-
-    func countNotForwarded() {
-        self.session.totals.objectsNotForwarded &+= 1
-    }
-
-    func countFiltered() {
-        self.session.totals.objectsFiltered &+= 1
-    }
-}
-
-extension TrackPublisher: TrackConsumer {
-    /// Begins a subgroup for this subscriber. Nil when it gets nothing of it.
-    public func beginSubgroup(_ subgroup: SubgroupDescription) -> (any SubgroupConsumer)? {
-        guard self.forward else {
-            self.session.totals.subgroupsNotForwarded &+= 1
-            return nil
-        }
-        let verdict = self.filter.verdict(group: subgroup.group)
-        switch verdict {
-        case .before:
-            self.session.totals.subgroupsFiltered &+= 1
-            return nil
-        case .after:
-            self.session.totals.subgroupsFiltered &+= 1
-            self.reachedEndOfRange()
-            return nil
-        case .inside, .partial:
-            let egress = EgressSubgroup(publisher: self, description: subgroup, isPartial: verdict == .partial)
-            egress.index = self.subgroups.count
-            self.subgroups.append(egress)
-            return egress
-        }
-    }
-
-    /// Sends an object in a datagram. One that cannot be sent is dropped and counted.
-    public func receive(_ datagram: ObjectDatagram, payload: Bytes) {
-        let location = Location(group: datagram.groupID, object: datagram.objectID)
-        self.noteLargest(location)
-        guard self.forward else {
-            self.session.totals.objectsNotForwarded &+= 1
-            return
-        }
-        guard self.filter.passes(location) else {
-            self.session.totals.objectsFiltered &+= 1
-            if self.filter.verdict(group: location.group) == .after {
-                self.reachedEndOfRange()
-            }
-            return
-        }
-        if self.session.send(datagram, payload: payload, alias: self.trackAlias) {
-            self.countObject()
-            self.session.totals.payloadBytesSent &+= UInt64(payload.count)
-        }
-    }
-
-    /// Ends the track for this subscriber in the same way, see ``end(_:reason:)``.
-    public func trackEnded(_ end: TrackEnd) {
-        self.end(end.status, reason: end.reason)
-    }
-
-    private func reachedEndOfRange() {
-        self.plannedEnd = .rangeEnded
-        self.end(.subscriptionEnded, reason: "the end of the range was reached")
-    }
-}
-
-extension TrackPublisher: OutgoingRequest {
-    var kind: RequestKind {
-        .publish
-    }
-
-    var isWithdrawn: Bool {
-        self.machine.state == .ended
-    }
-
-    func openingMessage(id: RequestID) -> MoQMessage {
-        .publish(
-            Publish(
-                requestID: id,
-                track: self.track,
-                trackAlias: self.trackAlias,
-                expires: self.request?.expires,
-                largestObject: self.largestObject,
-                forward: self.isForwarding ? nil : false,
-                tokens: self.tokens,
-                properties: self.request?.properties ?? PropertyList()
-            )
-        )
-    }
-
-    func launched(_ link: RequestLink) {
-        self.link = link
-        self.session.publishedTracks.insert(self.track)
-    }
-
-    func launchFailed(_ error: MoQError) {
-        if self.machine.cancelled() != .ended {
-            self.respond(.failure(error))
-        }
-    }
-
-    func receive(_ message: MoQMessage) throws(ProtocolViolation) {
-        switch message {
-        case .publishOk(let ok):
-            if try self.machine.offerAccepted() {
-                self.offerAccepted(ok)
-            }
-        case .requestError(let error):
-            if try self.machine.offerRejected() {
-                self.link?.finish()
-                self.link?.retire()
-                self.forget()
-                self.respond(.failure(MoQError(error)))
-            }
-        case .requestUpdate(let update):
-            try TokenRules.checkRequest(update.tokens)
-            try self.receive(update)
-        case .unsubscribe:
-            self.peerCancelled()
-        default:
-            throw .protocolViolation("message that does not belong to a subscription")
-        }
-    }
-
-    private func offerAccepted(_ ok: PublishOk) {
-        self.parameters = ok.parameters
-        self.subscriberPriority = ok.parameters.subscriberPriority ?? 128
-        self.groupOrder = ok.parameters.groupOrder ?? self.groupOrder
-        self.isForwarding = ok.parameters.forward ?? true
-        self.filter = ObjectFilter(ok.parameters.filter, largest: self.largestObject)
-        self.becomeLive()
-        self.applyHeldUpdates()
-        self.respond(.success(PublishOkInfo(parameters: ok.parameters, expires: ok.expires)))
-    }
-
-    // MARK: Updates
-
-    private func receive(_ update: RequestUpdate) throws(ProtocolViolation) {
-        switch self.machine.state {
-        case .requested, .offered:
-            // An answer now would pass for the answer to the request.
-            guard self.heldUpdates.count < Self.maximumHeldUpdates else {
-                throw ProtocolViolation(.internalError, "too many updates of a request that is not answered")
-            }
-            self.heldUpdates.append(update)
-        case .established:
-            self.apply(update)
-        case .ending, .done, .ended:
-            self.link?.refuseUpdate(update.requestID, .doesNotExist, reason: "the subscription is ending")
-        }
-    }
-
-    private func applyHeldUpdates() {
-        let updates = self.heldUpdates
-        self.heldUpdates = []
-        for update in updates where self.machine.state == .established {
-            self.apply(update)
-        }
-    }
-
-    private func apply(_ update: RequestUpdate) {
-        let wanted = update.parameters
-        let wasForwarding = self.isForwarding
-        if let filter = wanted.filter {
-            let resolved = ObjectFilter(filter, largest: self.largestObject)
-            guard !resolved.isExhausted(largest: self.largestObject) else {
-                self.refuse(update)
-                return
-            }
-            self.filter = resolved
-            self.parameters.filter = filter
-        }
-        if let priority = wanted.subscriberPriority {
-            self.parameters.subscriberPriority = priority
-            self.subscriberPriority = priority
-            self.updatePriorities()
-        }
-        if let forward = wanted.forward {
-            self.parameters.forward = forward
-            self.isForwarding = forward
-        }
-        self.parameters.objectDeliveryTimeout = wanted.objectDeliveryTimeout ?? self.parameters.objectDeliveryTimeout
-        self.parameters.subgroupDeliveryTimeout =
-            wanted.subgroupDeliveryTimeout ?? self.parameters.subgroupDeliveryTimeout
-        self.parameters.newGroupRequest = wanted.newGroupRequest ?? self.parameters.newGroupRequest
-        self.link?.acceptUpdate(update.requestID, largest: self.largestObject)
-        if self.isForwarding != wasForwarding {
-            self.delegate?.trackPublisher(self, didChangeForward: self.isForwarding)
-        }
-        var others = wanted
-        others.forward = nil
-        if others != SubscriptionParameters() {
-            self.delegate?.trackPublisher(self, didUpdate: wanted)
-        }
-    }
-
-    /// An update that cannot be satisfied ends the subscription (draft-18 §10.9.1).
-    private func refuse(_ update: RequestUpdate) {
-        self.link?.refuseUpdate(update.requestID, .invalidRange, reason: "everything in the range has been published")
-        self.plannedEnd = .rangeEnded
-        let action = self.machine.end(.updateFailed, reason: "the update could not be satisfied")
-        self.resetStreams(.cancelled)
-        self.perform(action)
-    }
-
-    func peerFinished() {
-        // A subscriber that has nothing more to say still gets its objects. One that answers PUBLISH must not end early.
-        if self.machine.state == .offered {
-            self.cancelled(
-                .cancelledByPeer,
-                MoQError(code: .cancelledByPeer, message: "the peer closed the request"),
-                code: .cancelled
-            )
-        }
-    }
-
-    func peerCancelled() {
-        self.cancelled(
-            .cancelledByPeer,
-            MoQError(code: .cancelledByPeer, message: "the peer cancelled the request"),
-            code: .cancelled
-        )
-    }
-
-    func sessionClosed(_ closure: MoQSessionClosure) {
-        self.cancelled(.sessionClosed(closure), MoQError(closure), code: .sessionClosed)
     }
 }

@@ -84,12 +84,12 @@ extension MoQSession {
 
     /// The bytes of a message in the draft of the session.
     func encode(_ message: MoQMessage) throws(MoQWireError) -> [UInt8] {
-        try MessageCodec(profile: self.profile, role: self.role).encode(message)
+        try self.messages.encode(message)
     }
 
     /// The first message in the bytes and its length, or nil when it is not complete.
     func decode(_ bytes: RawSpan, context: StreamContext) throws(MoQWireError) -> (MoQMessage, Int)? {
-        switch try MessageCodec(profile: self.profile, role: self.role).decode(bytes, on: context) {
+        switch try self.messages.decode(bytes, on: context) {
         case .needMore:
             return nil
         case .message(let message, let consumed):

@@ -89,7 +89,7 @@ extension MoQSession {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(DatagramCodec.maximumHeaderLength + datagram.properties.bytes.count + payload.count)
         do {
-            try DatagramCodec(profile: self.profile).encode(datagram, into: &bytes)
+            try self.datagrams.encode(datagram, into: &bytes)
             payload.append(to: &bytes)
             try self.transport.sendDatagram(Bytes(bytes))
             return true
@@ -101,7 +101,7 @@ extension MoQSession {
 
     private func receiveDatagram(_ bytes: RawSpan) {
         do throws(MoQWireError) {
-            switch try DatagramCodec(profile: self.profile).decode(bytes) {
+            switch try self.datagrams.decode(bytes) {
             case .padding:
                 break
             case .object(let datagram, let payloadOffset):

@@ -105,10 +105,26 @@ extension MoQSession {
             link.refuse(.duplicateSubscription, reason: "there is a subscription to this track already")
             return
         }
+        if let type = self.mandatoryPropertyNotUnderstood(in: request.properties) {
+            link.refuse(.unsupportedExtension, reason: "mandatory property \(type) is not understood")
+            self.retireAlias(request.trackAlias)
+            return
+        }
         let offer = PublishOffer(link: link, request: request)
         self.offeredTracks.insert(request.track)
         self.register(offer, link)
         self.handler?.session(self, didReceive: IncomingPublish(entry: offer))
+    }
+
+    /// A property that forbids to handle the track, since nobody here understands it (draft-18 §2.5.1). Drafts without
+    /// a code for that have no such properties.
+    func mandatoryPropertyNotUnderstood(in properties: PropertyList) -> UInt64? {
+        guard !properties.isEmpty, self.profile.errors.request.contains(where: { $0.code == .unsupportedExtension })
+        else {
+            return nil
+        }
+        let understood = self.configuration.understoodMandatoryProperties
+        return properties.mandatoryTypes.first { !understood.contains($0) }
     }
 
     private func receive(_ request: SubscribeNamespace, _ link: RequestLink) {

@@ -20,7 +20,7 @@ extension MoQSession {
         response: @escaping (Result<SubscribeOk, MoQError>) -> Void
     ) -> Subscription {
         let subscription = Subscription(session: self, request: request, consumer: consumer, response: response)
-        if self.subscribedTracks[request.track] != nil {
+        if self.subscribedTracks[request.track] != nil || self.isWaiting(.subscribe, for: request.track) {
             self.failLater(subscription, .duplicateSubscription, "there is a subscription to \(request.track) already")
         } else {
             self.launch(subscription)
@@ -38,7 +38,7 @@ extension MoQSession {
         response: @escaping (Result<PublishOkInfo, MoQError>) -> Void
     ) -> TrackPublisher {
         let publisher = TrackPublisher(session: self, request: request, response: response)
-        if self.publishedTracks.contains(request.track) {
+        if self.publishedTracks.contains(request.track) || self.isWaiting(.publish, for: request.track) {
             self.failLater(publisher, .duplicateSubscription, "the peer has a subscription to \(request.track) already")
         } else {
             self.launch(publisher)
@@ -91,6 +91,11 @@ extension MoQSession {
             self.launch(subscription)
         }
         return subscription
+    }
+
+    /// Whether a request of this kind for this track has not gone out yet.
+    private func isWaiting(_ kind: RequestKind, for track: FullTrackName) -> Bool {
+        self.waiting.contains { $0.kind == kind && $0.requestedTrack == track }
     }
 
     // MARK: Launching

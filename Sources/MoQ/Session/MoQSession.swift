@@ -41,6 +41,8 @@ public final class MoQSession {
         case closed
     }
 
+    let messages: MessageCodec
+    let datagrams: DatagramCodec
     var handler: (any MoQSessionHandler)?
     var machine: SessionMachine
     var allocator: RequestIDAllocator
@@ -102,6 +104,8 @@ public final class MoQSession {
         self.role = transport.role == .client ? .client : .server
         self.configuration = configuration
         self.handler = handler
+        self.messages = MessageCodec(profile: profile, role: self.role)
+        self.datagrams = DatagramCodec(profile: profile)
         self.machine = SessionMachine(role: self.role, shape: profile.controlShape)
         let hasLimit = profile.hasRequestLimit
         self.allocator = RequestIDAllocator(role: self.role, limit: hasLimit ? RequestID(0) : nil)

@@ -19,6 +19,8 @@ protocol SessionRequest: AnyObject {
 protocol OutgoingRequest: SessionRequest {
     /// What kind of request it is.
     var kind: RequestKind { get }
+    /// The track that it is about; nil when it is about none.
+    var requestedTrack: FullTrackName? { get }
     /// Whether it was cancelled while it waited.
     var isWithdrawn: Bool { get }
     /// The message that makes the request.
@@ -27,4 +29,10 @@ protocol OutgoingRequest: SessionRequest {
     func launched(_ link: RequestLink)
     /// The request cannot be made.
     func launchFailed(_ error: MoQError)
+}
+
+extension OutgoingRequest {
+    var requestedTrack: FullTrackName? {
+        nil
+    }
 }

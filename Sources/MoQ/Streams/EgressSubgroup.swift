@@ -53,18 +53,16 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
             self.reset(.internalError)
             return
         }
-        guard self.publisher.forward || (self.state == .open && self.publisher.isForwardingToTheEnd) else {
+        guard self.publisher.isForwarding else {
+            // What is left out for this reason must not look complete (draft-18 §11.4.3).
             self.publisher.countNotForwarded()
-            if self.state == .open {
-                self.reset(.cancelled)
-            } else {
-                self.skip(object)
-            }
+            self.reset(.cancelled)
             return
         }
         guard !self.isPartial || self.publisher.filter.passes(location) else {
             self.publisher.countFiltered()
-            self.skip(object)
+            self.hasSkipped = true
+            self.isSkipping = true
             return
         }
         guard self.state == .open || self.open() else {
@@ -108,7 +106,7 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
         }
         if self.state == .waiting {
             // An empty subgroup is said to be empty; one that was left out altogether is not mentioned.
-            guard !self.hasSkipped, self.publisher.forward, self.open() else {
+            guard !self.hasSkipped, self.publisher.isForwarding, self.open() else {
                 self.over()
                 return
             }
@@ -177,11 +175,6 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
         }
     }
 
-    private func skip(_ object: ObjectHeader) {
-        self.hasSkipped = true
-        self.isSkipping = true
-    }
-
     /// Queues a header. Returns false when the subgroup is over because of it.
     private func write(
         _ encode: (inout SubgroupStreamEncoder, inout [UInt8]) throws(MoQWireError) -> Void
@@ -227,7 +220,7 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
             return
         }
         self.state = .sent
-        self.publisher.streamClosed()
+        self.publisher.subgroupClosed()
     }
 
     private func over(_ body: () -> Void = {}) {

@@ -150,7 +150,7 @@ final class IngressStream: ReceiveStreamReader {
                         break reading
                     }
                     let (event, consumed) = try self.parser.next(in: rest)
-                    guard event != .needMore else {
+                    if case .needMore = event {
                         break reading
                     }
                     self.handle(event, rest)
@@ -214,7 +214,11 @@ final class IngressStream: ReceiveStreamReader {
         case .padding:
             self.finished { _ in }
         case .unknown:
-            throw MoQWireError(code: .protocolViolation, reason: "unidirectional stream ends before its type")
+            // A stream without a single byte says nothing, and so nothing wrong.
+            guard unread == 0 else {
+                throw MoQWireError(code: .protocolViolation, reason: "unidirectional stream ends inside its type")
+            }
+            self.finished { _ in }
         case .header, .subgroup:
             try self.parser.finish(unread: unread)
             self.finished { $0.finish() }

@@ -1,0 +1,180 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+internal import MoQProtocol
+internal import MoQWire
+
+// What the peer says about the subscription.
+extension TrackPublisher: OutgoingRequest {
+    var kind: RequestKind {
+        .publish
+    }
+
+    var requestedTrack: FullTrackName? {
+        self.track
+    }
+
+    var isWithdrawn: Bool {
+        self.machine.state == .ended
+    }
+
+    func openingMessage(id: RequestID) -> MoQMessage {
+        .publish(
+            Publish(
+                requestID: id,
+                track: self.track,
+                trackAlias: self.trackAlias,
+                expires: self.request?.expires,
+                largestObject: self.largestObject,
+                forward: self.isForwarding ? nil : false,
+                tokens: self.tokens,
+                properties: self.request?.properties ?? PropertyList()
+            )
+        )
+    }
+
+    func launched(_ link: RequestLink) {
+        self.link = link
+        self.session.publishedTracks.insert(self.track)
+    }
+
+    func launchFailed(_ error: MoQError) {
+        if self.machine.cancelled() != .ended {
+            self.respond(.failure(error))
+        }
+    }
+
+    func receive(_ message: MoQMessage) throws(ProtocolViolation) {
+        switch message {
+        case .publishOk(let ok):
+            if try self.machine.offerAccepted() {
+                self.offerAccepted(ok)
+            }
+        case .requestError(let error):
+            if try self.machine.offerRejected() {
+                self.link?.finish()
+                self.link?.retire()
+                self.forget()
+                self.respond(.failure(MoQError(error)))
+            }
+        case .requestUpdate(let update):
+            try TokenRules.checkRequest(update.tokens)
+            try self.receive(update)
+        case .unsubscribe:
+            self.peerCancelled()
+        default:
+            throw .protocolViolation("message that does not belong to a subscription")
+        }
+    }
+
+    private func offerAccepted(_ ok: PublishOk) {
+        self.parameters = ok.parameters
+        self.subscriberPriority = ok.parameters.subscriberPriority ?? 128
+        self.groupOrder = ok.parameters.groupOrder ?? self.groupOrder
+        self.isForwarding = ok.parameters.forward ?? true
+        self.filter = ObjectFilter(ok.parameters.filter, largest: self.largestObject)
+        self.becomeLive()
+        self.applyHeldUpdates()
+        self.respond(.success(PublishOkInfo(parameters: ok.parameters, expires: ok.expires)))
+    }
+
+    // MARK: Updates
+
+    private func receive(_ update: RequestUpdate) throws(ProtocolViolation) {
+        switch self.machine.state {
+        case .requested, .offered:
+            // An answer now would pass for the answer to the request.
+            guard self.heldUpdates.count < Self.maximumHeldUpdates else {
+                throw ProtocolViolation(.internalError, "too many updates of a request that is not answered")
+            }
+            self.heldUpdates.append(update)
+        case .established:
+            self.apply(update)
+        case .ending, .done, .ended:
+            self.link?.refuseUpdate(update.requestID, .doesNotExist, reason: "the subscription is ending")
+        }
+    }
+
+    func applyHeldUpdates() {
+        let updates = self.heldUpdates
+        self.heldUpdates = []
+        for update in updates where self.machine.state == .established {
+            self.apply(update)
+        }
+    }
+
+    /// The request that the updates were for is over; they are not answered, but the peer may make others.
+    func dropHeldUpdates() {
+        for _ in self.heldUpdates {
+            self.session.peerRequestEnded()
+        }
+        self.heldUpdates = []
+    }
+
+    private func apply(_ update: RequestUpdate) {
+        let wanted = update.parameters
+        let wasForwarding = self.isForwarding
+        if let filter = wanted.filter {
+            let resolved = ObjectFilter(filter, largest: self.largestObject)
+            guard !resolved.isExhausted(largest: self.largestObject) else {
+                self.refuse(update)
+                return
+            }
+            self.filter = resolved
+            self.parameters.filter = filter
+        }
+        if let priority = wanted.subscriberPriority {
+            self.parameters.subscriberPriority = priority
+            self.subscriberPriority = priority
+            self.updatePriorities()
+        }
+        if let forward = wanted.forward {
+            self.parameters.forward = forward
+            self.isForwarding = forward
+        }
+        self.parameters.objectDeliveryTimeout = wanted.objectDeliveryTimeout ?? self.parameters.objectDeliveryTimeout
+        self.parameters.subgroupDeliveryTimeout =
+            wanted.subgroupDeliveryTimeout ?? self.parameters.subgroupDeliveryTimeout
+        self.parameters.newGroupRequest = wanted.newGroupRequest ?? self.parameters.newGroupRequest
+        self.link?.acceptUpdate(update.requestID, largest: self.largestObject)
+        if self.isForwarding != wasForwarding {
+            self.delegate?.trackPublisher(self, didChangeForward: self.isForwarding)
+        }
+        var others = wanted
+        others.forward = nil
+        if others != SubscriptionParameters() {
+            self.delegate?.trackPublisher(self, didUpdate: wanted)
+        }
+    }
+
+    /// An update that cannot be satisfied ends the subscription (draft-18 §10.9.1).
+    private func refuse(_ update: RequestUpdate) {
+        self.link?.refuseUpdate(update.requestID, .invalidRange, reason: "everything in the range has been published")
+        self.plannedEnd = .rangeEnded
+        let action = self.machine.end(.updateFailed, reason: "the update could not be satisfied")
+        self.resetStreams(.cancelled)
+        self.perform(action)
+    }
+
+    func peerFinished() {
+        // A subscriber that has nothing more to say still gets its objects. One that answers PUBLISH must not end early.
+        if self.machine.state == .offered {
+            self.cancelled(
+                .cancelledByPeer,
+                MoQError(code: .cancelledByPeer, message: "the peer closed the request"),
+                code: .cancelled
+            )
+        }
+    }
+
+    func peerCancelled() {
+        self.cancelled(
+            .cancelledByPeer,
+            MoQError(code: .cancelledByPeer, message: "the peer cancelled the request"),
+            code: .cancelled
+        )
+    }
+
+    func sessionClosed(_ closure: MoQSessionClosure) {
+        self.cancelled(.sessionClosed(closure), MoQError(closure), code: .sessionClosed)
+    }
+}
