@@ -41,6 +41,75 @@ struct SlowSubscriberTests {
         harness.expectNothingLive()
     }
 
+    @Test("Too many subgroups at a time cut the subscriber off, even if they are small", arguments: Variant.all)
+    func subgroups(variant: Variant) throws {
+        var configuration = MoQSessionConfiguration()
+        configuration.maxSubgroupsPerTrack = 10
+        let harness = Harness.established(variant, configuration: configuration)
+        let consumer = CollectingConsumer()
+        let (_, publisher) = try harness.subscribe(consumer: consumer)
+        let delegate = RecordingDelegate()
+        publisher.delegate = delegate
+        for group in UInt64(0)..<10 {
+            publisher.send(group: group, [[1]])
+        }
+        #expect(delegate.ends.isEmpty)
+        publisher.send(group: 10, [[1]])
+        #expect(delegate.ends == [.tooFarBehind])
+        harness.run(.seconds(10))
+        #expect(consumer.ends.map(\.status) == [.tooFarBehind])
+        harness.expectNothingLive()
+    }
+
+    @Test("A publisher of many small subgroups is told to wait, and to go on", arguments: Variant.all)
+    func manySmall(variant: Variant) throws {
+        var link = InMemoryLinkConfiguration()
+        link.client.maximumIncomingUnidirectionalStreams = 4
+        link.server.maximumIncomingUnidirectionalStreams = 4
+        var configuration = MoQSessionConfiguration()
+        configuration.maxSubgroupsPerTrack = 64
+        let harness = Harness.established(variant, link: link, configuration: configuration)
+        let consumer = CollectingConsumer()
+        let (_, publisher) = try harness.subscribe(consumer: consumer)
+        let delegate = RecordingDelegate()
+        publisher.delegate = delegate
+        var group: UInt64 = 0
+        while group < 200 {
+            while !publisher.isAboveHighWatermark, group < 200 {
+                publisher.send(group: group, [[UInt8(truncatingIfNeeded: group)]])
+                group += 1
+            }
+            harness.run()
+        }
+        publisher.end()
+        harness.run(.seconds(20))
+        #expect(delegate.drains > 3)
+        #expect(delegate.ends == [.finished])
+        #expect(consumer.contents.count == 200)
+        #expect(consumer.ends.map(\.status) == [.trackEnded])
+        harness.expectNothingLive()
+    }
+
+    @Test("When no stream can be had, the subscriber is too far behind", arguments: Variant.all)
+    func streamLimit(variant: Variant) throws {
+        var link = InMemoryLinkConfiguration()
+        link.client.maximumOutgoingStreams = 8
+        link.server.maximumOutgoingStreams = 8
+        let harness = Harness.established(variant, link: link)
+        let consumer = CollectingConsumer()
+        let (_, publisher) = try harness.subscribe(consumer: consumer)
+        let delegate = RecordingDelegate()
+        publisher.delegate = delegate
+        for group in UInt64(0)..<20 {
+            publisher.send(group: group, [[1]])
+        }
+        #expect(delegate.ends == [.tooFarBehind])
+        #expect(harness.publisher.counters.subgroupsWithoutStream == 1)
+        harness.run(.seconds(10))
+        #expect(consumer.ends.map(\.status) == [.tooFarBehind])
+        #expect(harness.publisher.isOpen)
+    }
+
     @Test("A queue that does not move for too long cuts the subscriber off", arguments: Variant.all)
     func stall(variant: Variant) throws {
         let harness = self.harness(variant, maximum: 16 << 20)

@@ -418,6 +418,32 @@ struct ViolationTests {
         #expect(harness.handler.feeds.count == 1)
     }
 
+    @Test("A FIN does not withdraw an announcement, a reset does", arguments: roles)
+    func announcementStream(role: Role) throws {
+        let harness = try RawHarness.established(.draft18, peer: role)
+        var withdrawals = 0
+        harness.handler.onAnnouncement = { request in
+            request.onWithdrawn = { withdrawals += 1 }
+            request.accept()
+        }
+        for (index, withdraws) in [false, true].enumerated() {
+            let message = PublishNamespace(
+                requestID: harness.peerID(UInt64(index)),
+                namespace: TrackNamespace(path: "n/\(index)")
+            )
+            let stream = try #require(try harness.peer.request(.publishNamespace(message)))
+            harness.run()
+            if withdraws {
+                stream.send.reset(code: 1)
+            } else {
+                try stream.send.finish()
+            }
+            harness.run()
+            #expect(withdrawals == (withdraws ? 1 : 0))
+        }
+        #expect(harness.session.counters.liveRequests == 1)
+    }
+
     @Test("NAMESPACE_DONE for what was not announced", arguments: DraftProfile.all)
     func namespaceDone(profile: DraftProfile) throws {
         try self.expectClose(.protocolViolation, profile, peer: .server) {

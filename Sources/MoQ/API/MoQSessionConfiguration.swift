@@ -23,6 +23,9 @@ public struct MoQSessionConfiguration: Sendable {
     public var publishDoneTimeout: Duration
     /// How many bytes a ``TrackPublisher`` may have queued before its subscriber counts as too far behind.
     public var maxQueuedBytesPerTrack: Int
+    /// How many subgroups of a ``TrackPublisher`` may be open or undelivered before its subscriber counts as too far
+    /// behind. A quarter of it, complete and undelivered, counts as being above the high watermark.
+    public var maxSubgroupsPerTrack: Int
     /// Above this many queued bytes a ``TrackPublisher`` reports that it is above the high watermark.
     public var trackHighWatermark: Int
     /// At this many queued bytes or fewer it reports that it drained.
@@ -48,6 +51,7 @@ public struct MoQSessionConfiguration: Sendable {
         self.heldStreamTimeout = .seconds(5)
         self.publishDoneTimeout = .seconds(5)
         self.maxQueuedBytesPerTrack = 16 << 20
+        self.maxSubgroupsPerTrack = 4_096
         self.trackHighWatermark = 1 << 20
         self.trackLowWatermark = 512 << 10
         self.stallTimeout = .seconds(5)

@@ -120,9 +120,13 @@ extension NamespacePublication: OutgoingRequest {
     }
 
     func peerFinished() {
+        // After the answer a FIN takes nothing back: that takes the abrupt end of the stream (draft-18 §6.2).
+        guard self.machine.state == .pending else {
+            return
+        }
         self.link?.finish()
         self.link?.retire()
-        self.lost(nil, "the peer closed the request")
+        self.lost(nil, "the peer closed the request without an answer")
     }
 
     func peerCancelled() {

@@ -56,9 +56,8 @@ final class ReceivedAnnouncement: SessionRequest {
     }
 
     func peerFinished() {
-        self.link.finish()
-        self.link.retire()
-        self.withdrawn()
+        // An announcement is withdrawn by the abrupt end of its stream; a FIN only says that no updates will come
+        // (draft-18 §6.2 and §3.4.2).
     }
 
     func peerCancelled() {

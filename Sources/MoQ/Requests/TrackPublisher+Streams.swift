@@ -37,6 +37,9 @@ extension TrackPublisher {
             return stream
         } catch {
             self.session.totals.subgroupsWithoutStream &+= 1
+            if error.code == .streamLimit {
+                self.fellBehind("the subscriber's streams pile up")
+            }
             return nil
         }
     }
@@ -61,7 +64,10 @@ extension TrackPublisher {
     }
 
     /// A subgroup is over. `wasSent` says that ``subgroupClosed()`` was called for it.
-    func remove(_ subgroup: EgressSubgroup, hadStream: Bool, wasSent: Bool) {
+    func remove(_ subgroup: EgressSubgroup, hadStream: Bool, wasFinished: Bool, wasSent: Bool) {
+        if wasFinished {
+            self.finishedSubgroups -= 1
+        }
         if subgroup.index < self.subgroups.count, self.subgroups[subgroup.index] === subgroup {
             let last = self.subgroups.removeLast()
             if last !== subgroup {
@@ -102,7 +108,16 @@ extension TrackPublisher {
             self.fellBehind("\(self.queuedEstimate) bytes wait for a subscriber that does not read them")
             return
         }
-        if self.queuedEstimate > configuration.trackHighWatermark, !self.isAboveHighWatermark {
+        if self.queuedEstimate > configuration.trackHighWatermark {
+            self.isAboveHighWatermark = true
+            self.watchForStall()
+        }
+    }
+
+    /// A subgroup is complete. Many small ones weigh as much as many bytes: the peer has to permit and confirm them.
+    func subgroupFinished() {
+        self.finishedSubgroups += 1
+        if self.finishedSubgroups >= self.session.configuration.maxSubgroupsPerTrack / 4 {
             self.isAboveHighWatermark = true
             self.watchForStall()
         }
@@ -114,10 +129,13 @@ extension TrackPublisher {
             return
         }
         self.queuedEstimate = self.queuedByteCount
-        guard self.queuedEstimate <= self.session.configuration.trackLowWatermark else {
+        let configuration = self.session.configuration
+        guard self.queuedEstimate <= configuration.trackLowWatermark,
+            self.finishedSubgroups <= configuration.maxSubgroupsPerTrack / 8
+        else {
             return
         }
-        self.nextMeasurement = self.session.configuration.trackHighWatermark
+        self.nextMeasurement = configuration.trackHighWatermark
         self.isAboveHighWatermark = false
         self.delegate?.trackPublisherDidDrain(self)
     }
@@ -148,7 +166,7 @@ extension TrackPublisher {
     private var mayStall: Bool {
         switch self.machine.state {
         case .established:
-            return self.isAboveHighWatermark
+            return self.isAboveHighWatermark && self.queuedByteCount > 0
         case .ending:
             return self.queuedByteCount > 0
         case .requested, .offered, .done, .ended:
@@ -197,6 +215,10 @@ extension TrackPublisher: TrackConsumer {
             self.reachedEndOfRange()
             return nil
         case .inside, .partial:
+            guard self.subgroups.count < self.session.configuration.maxSubgroupsPerTrack else {
+                self.fellBehind("\(self.subgroups.count) subgroups wait for a subscriber that does not read them")
+                return nil
+            }
             let egress = EgressSubgroup(publisher: self, description: subgroup, isPartial: verdict == .partial)
             egress.index = self.subgroups.count
             self.subgroups.append(egress)

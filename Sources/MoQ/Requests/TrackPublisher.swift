@@ -51,6 +51,8 @@ public final class TrackPublisher {
     var heldUpdates: [RequestUpdate] = []
     var isLive = false
 
+    /// Subgroups that are complete and not delivered.
+    var finishedSubgroups = 0
     /// Bytes queued as far as known: exact when it was measured, more since then by what was written.
     var queuedEstimate = 0
     var nextMeasurement = 0

@@ -172,7 +172,10 @@ extension MoQSession {
                 RequestLink(session: self, id: id, kind: request.kind, isOurs: true, stream: stream)
             )
             guard stream.queuedByteCount <= Self.maximumQueuedControlBytes else {
-                self.close(.internalError, reason: "the peer does not read its control messages")
+                // Later, because whoever makes a request must not hear of its end from inside that call.
+                _ = self.loop.schedule(after: .zero) { [weak self] in
+                    self?.close(.internalError, reason: "the peer does not read its control messages")
+                }
                 return
             }
             try? stream.write(bytes)

@@ -116,6 +116,7 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
         }
         self.state = .finished
         try? stream.finish()
+        self.publisher.subgroupFinished()
         self.checkSent()
     }
 
@@ -231,6 +232,11 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
         self.state = .over
         self.missing = 0
         body()
-        self.publisher.remove(self, hadStream: self.stream != nil, wasSent: state == .sent)
+        self.publisher.remove(
+            self,
+            hadStream: self.stream != nil,
+            wasFinished: state == .finished || state == .sent,
+            wasSent: state == .sent
+        )
     }
 }
