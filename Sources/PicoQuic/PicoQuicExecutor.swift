@@ -23,6 +23,9 @@ public final class PicoQuicExecutor: Sendable {
     /// How long ``stop(code:reason:)`` waits for the closes of connections to leave.
     private static let longestFarewell: Duration = .milliseconds(500)
 
+    /// How long handshakes that are nearly complete may take to become so, and be closed in order.
+    private static let handshakeGrace: Duration = .milliseconds(50)
+
     /// How often it looks whether they have.
     private static let farewellStep: Duration = .milliseconds(5)
 
@@ -175,7 +178,11 @@ public final class PicoQuicExecutor: Sendable {
         since start: LoopInstant,
         then done: @escaping @Sendable () -> Void
     ) {
-        let isLate = start.duration(to: driver.loop.now) >= Self.longestFarewell
+        let elapsed = start.duration(to: driver.loop.now)
+        let isLate = elapsed >= Self.longestFarewell
+        if elapsed >= Self.handshakeGrace {
+            driver.context.sendWaitingCloses()
+        }
         if isLate || driver.context.connections.count == 0 {
             done()
         } else if driver.context.hasUnsentCloses {

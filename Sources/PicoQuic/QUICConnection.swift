@@ -318,11 +318,11 @@ public final class QUICConnection {
         _ = unsafe picoquic_close_ex(cnx, self.closeCode, self.closeReason?.pointer)
     }
 
-    /// The states in which the library sends an application's close as it is. In other states before these it makes a
-    /// failed handshake of it.
+    /// The states in which an application's close reaches the peer as it is. Before them the library makes a failed
+    /// handshake of it, or, on a server that has just answered, sends it in place of the answer that the client needs
+    /// to read it.
     private static func canCarryApplicationClose(_ state: picoquic_state_enum) -> Bool {
-        state == picoquic_state_ready || state == picoquic_state_server_false_start
-            || state == picoquic_state_client_ready_start
+        state == picoquic_state_ready || state == picoquic_state_client_ready_start
     }
 
     private static func cut(_ reason: String) -> String {

@@ -277,11 +277,28 @@ final class QUICContext {
         }
     }
 
-    /// Closes every connection, and from now on those that clients still open.
+    /// Closes every connection. From now on nobody new is answered: a client that got half an answer would wait for the
+    /// rest of it.
     func closeAll(code: UInt64, reason: String) {
         self.farewell = (code, reason)
+        if let quic = unsafe self.quic {
+            unsafe picoquic_enforce_client_only(quic, 1)
+            // The library may have connections of which no event has come yet.
+            var next = unsafe picoquic_get_first_cnx(quic)
+            while let cnx = unsafe next {
+                _ = unsafe self.connection(for: cnx, callbackContext: picoquic_get_callback_context(cnx))
+                unsafe next = unsafe picoquic_get_next_cnx(cnx)
+            }
+        }
         for connection in self.connections.all {
             connection.close(code: code, reason: reason)
+        }
+    }
+
+    /// Sends the closes that wait for handshakes to be finished, now that there is no more time for it.
+    func sendWaitingCloses() {
+        for connection in self.connections.all where connection.isCloseWaitingForReady {
+            connection.sendClose()
         }
     }
 
