@@ -11,7 +11,7 @@ public import MoQWire
 /// ```
 ///
 /// PUBLISH_DONE often overtakes the streams that it counts, so the machine counts streams and gives the end out when
-/// they have all come and gone, or when the grace period is over and no open stream makes progress.
+/// they have all come and gone, or when nothing came for as long as the grace period.
 public struct SubscriptionMachine: ~Copyable {
     /// Where the subscription is.
     public enum State: Hashable, Sendable {
@@ -131,13 +131,13 @@ public struct SubscriptionMachine: ~Copyable {
         }
     }
 
-    /// The grace period is over. `hasProgress` says whether an open stream moved, or was not allowed to move by us,
-    /// since the last time.
+    /// The grace period is over. `hasProgress` says whether any stream moved since the last time, or one that is open
+    /// was not allowed to by us: a publisher with a long queue may announce the end long before it has sent everything.
     public mutating func graceTimerFired(now: MonotonicInstant, hasProgress: Bool) -> Action {
         guard self.state == .draining, let done = self.done else {
             return .none
         }
-        guard self.streamsOpen > 0, hasProgress else {
+        guard hasProgress else {
             self.state = .ended
             return .end(done)
         }

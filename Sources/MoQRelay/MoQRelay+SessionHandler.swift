@@ -3,62 +3,42 @@
 public import MoQ
 import MoQWire
 
+/// While the relay drains, no request gets here: a session that has sent GOAWAY refuses them itself (GOING_AWAY, or
+/// INTERNAL_ERROR up to draft 16, which has no better code).
 extension MoQRelay: MoQSessionHandler {
-    /// Takes note of the session.
+    /// Takes note of the session. One whose setup was under way when the drain began is sent GOAWAY now.
     public func sessionDidSetUp(_ session: MoQSession) {
-        _ = self.peer(for: session)
+        if self.peer(for: session) != nil, let timeout = self.timeToDrain {
+            session.sendGoaway(newSessionURI: nil, timeout: timeout)
+        }
     }
 
     /// Routes a subscription to its track.
     public func session(_ session: MoQSession, didReceive request: IncomingSubscribe) {
-        guard let peer = self.peer(for: session) else {
-            return
+        if let peer = self.peer(for: session) {
+            self.subscribe(request, from: peer)
         }
-        guard !self.isDraining else {
-            self.ledger.counters.requestsWhileDraining &+= 1
-            request.reject(self.drainCode(for: session, fallback: .internalError), reason: Self.drainReason)
-            return
-        }
-        self.subscribe(request, from: peer)
     }
 
     /// Takes a track that a publisher offers.
     public func session(_ session: MoQSession, didReceive request: IncomingPublish) {
-        guard let peer = self.peer(for: session) else {
-            return
+        if let peer = self.peer(for: session) {
+            self.publish(request, from: peer)
         }
-        guard !self.isDraining else {
-            self.ledger.counters.requestsWhileDraining &+= 1
-            request.reject(self.drainCode(for: session, fallback: .uninterested), reason: Self.drainReason)
-            return
-        }
-        self.publish(request, from: peer)
     }
 
     /// Files a namespace that a publisher announces.
     public func session(_ session: MoQSession, didReceive request: IncomingPublishNamespace) {
-        guard let peer = self.peer(for: session) else {
-            return
+        if let peer = self.peer(for: session) {
+            self.announce(request, from: peer)
         }
-        guard !self.isDraining else {
-            self.ledger.counters.requestsWhileDraining &+= 1
-            request.reject(self.drainCode(for: session, fallback: .uninterested), reason: Self.drainReason)
-            return
-        }
-        self.announce(request, from: peer)
     }
 
     /// Tells a subscriber about namespaces.
     public func session(_ session: MoQSession, didReceive request: IncomingSubscribeNamespace) {
-        guard let peer = self.peer(for: session) else {
-            return
+        if let peer = self.peer(for: session) {
+            self.subscribeNamespace(request, from: peer)
         }
-        guard !self.isDraining else {
-            self.ledger.counters.requestsWhileDraining &+= 1
-            request.reject(self.drainCode(for: session, fallback: .internalError), reason: Self.drainReason)
-            return
-        }
-        self.subscribeNamespace(request, from: peer)
     }
 
     /// Asks nothing new of the peer from now on; what it publishes already goes on until it leaves.
@@ -71,14 +51,5 @@ extension MoQRelay: MoQSessionHandler {
     /// stands by).
     public func session(_ session: MoQSession, didClose closure: MoQSessionClosure) {
         self.remove(session)
-    }
-
-    private static let drainReason = "the relay is going away"
-
-    /// GOING_AWAY, or what comes closest to it in a draft without that code.
-    private func drainCode(for session: MoQSession, fallback: RequestErrorCode) -> RequestErrorCode {
-        let code = RequestErrorCode.goingAway
-        let wireValue = code.wireValue(in: session.profile)
-        return RequestErrorCode(wireValue: wireValue, in: session.profile) == code ? code : fallback
     }
 }

@@ -116,6 +116,11 @@ public final class MoQRelay {
         }
     }
 
+    /// How long the drain still lasts; nil when none is under way.
+    var timeToDrain: Duration? {
+        self.drainTimer.map { self.loop.now.duration(to: $0.deadline) }
+    }
+
     private func drainDeadlinePassed() {
         for peer in Array(self.peers.values) {
             if peer.isIdle {

@@ -69,8 +69,6 @@ public struct MoQRelayCounters: Hashable, Sendable {
     public var sessionsRefused: UInt64 = 0
     /// Requests refused because of a limit of ``MoQRelayConfiguration``.
     public var requestsOverLimit: UInt64 = 0
-    /// Requests refused because the relay drains.
-    public var requestsWhileDraining: UInt64 = 0
     /// Subscriptions to tracks that nobody publishes.
     public var tracksNotFound: UInt64 = 0
     /// Publishers that did not answer a SUBSCRIBE in time.

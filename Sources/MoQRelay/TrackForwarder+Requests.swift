@@ -85,8 +85,8 @@ extension TrackForwarder {
 
     // MARK: Publishers
 
-    /// Subscribes to the track on a publisher's session.
-    func openUpstream(on owner: RelayPeer) {
+    /// Subscribes to the track on a publisher's session. `attempt` counts the tries that were refused as duplicates.
+    func openUpstream(on owner: RelayPeer, attempt: Int = 0) {
         let feed = UpstreamFeed(origin: .subscribed, owner: owner, forwarder: self, forward: true)
         self.use(feed)
         self.ledger.counters.upstreamSubscribes &+= 1
@@ -109,12 +109,16 @@ extension TrackForwarder {
             guard let self, let feed else {
                 return
             }
-            self.upstreamAnswered(feed, result)
+            self.upstreamAnswered(feed, result, attempt: attempt)
         }
         feed.adopt(subscription)
     }
 
-    private func upstreamAnswered(_ feed: UpstreamFeed, _ result: Result<SubscribeOk, MoQError>) {
+    private func upstreamAnswered(
+        _ feed: UpstreamFeed,
+        _ result: Result<SubscribeOk, MoQError>,
+        attempt: Int
+    ) {
         guard feed.state == .pending else {
             return
         }
@@ -128,7 +132,31 @@ extension TrackForwarder {
         case .failure(let error):
             feed.end()
             self.forget(feed)
+            if error.requestError == .duplicateSubscription, attempt < Self.duplicateRetries.count {
+                self.retryUpstream(on: feed.owner, attempt: attempt)
+                return
+            }
             self.upstreamFailed(Self.downstreamCode(for: error), reason: error.message)
+        }
+    }
+
+    /// How long to wait before the tries after a SUBSCRIBE that was refused as a duplicate.
+    private static let duplicateRetries: [Duration] = [
+        .milliseconds(50), .milliseconds(100), .milliseconds(200), .milliseconds(400), .milliseconds(800),
+    ]
+
+    /// Asks again. From draft 18 on a SUBSCRIBE can overtake the cancellation of the one before, which travels on
+    /// another stream; the publisher then takes it for a second subscription to the same track.
+    private func retryUpstream(on owner: RelayPeer, attempt: Int) {
+        self.answerTimer = self.ledger.loop.schedule(after: Self.duplicateRetries[attempt]) { [weak self] in
+            guard let self, !self.isOver, self.upstreams.isEmpty else {
+                return
+            }
+            guard !owner.isClosed else {
+                self.upstreamFailed(.internalError, reason: "the publisher is gone")
+                return
+            }
+            self.openUpstream(on: owner, attempt: attempt + 1)
         }
     }
 

@@ -50,6 +50,8 @@ struct SubscriptionMachineTests {
         var action = try machine.receivedDone(self.done(nil), now: Self.start)
         #expect(action == .wait(until: Self.deadline))
         action = machine.graceTimerFired(now: Self.deadline, hasProgress: true)
+        #expect(action == .wait(until: Self.deadline.advanced(by: .seconds(5))))
+        action = machine.graceTimerFired(now: Self.deadline, hasProgress: false)
         #expect(action == .end(self.done(nil)))
         action = machine.graceTimerFired(now: Self.deadline, hasProgress: true)
         #expect(action == .none)

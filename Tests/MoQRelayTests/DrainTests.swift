@@ -47,6 +47,24 @@ struct DrainTests {
         world.closeAll()
     }
 
+    @Test("A session whose setup is under way when the drain begins hears of it", arguments: DraftProfile.all)
+    func duringSetup(_ draft: DraftProfile) {
+        let world = RelayWorld()
+        let publisher = world.connect(draft)
+        _ = publisher.announce("live")
+        world.settle()
+        let client = world.begin(draft)
+        world.relay.drain(timeout: .seconds(5))
+        let subscribed = client.subscribe("live")
+        world.settle()
+        #expect(client.isSetUp)
+        #expect(client.goaways.count == 1)
+        #expect(subscribed.results.count == 1)
+        #expect(subscribed.answer == nil)
+        #expect(publisher.subscribes.isEmpty)
+        world.closeAll()
+    }
+
     @Test("Who stays is closed at the deadline", arguments: DraftProfile.all)
     func deadline(_ draft: DraftProfile) {
         let world = RelayWorld()

@@ -38,6 +38,17 @@ final class RelayWorld {
     /// Connects a client and completes the setup.
     func connect(
         _ profile: DraftProfile,
+        link: InMemoryLinkConfiguration = InMemoryLinkConfiguration(),
+        session: MoQSessionConfiguration = MoQSessionConfiguration()
+    ) -> TestClient {
+        let client = self.begin(profile, link: link, session: session)
+        self.settle()
+        return client
+    }
+
+    /// Connects a client, and lets no time pass for the setup.
+    func begin(
+        _ profile: DraftProfile,
         link configuration: InMemoryLinkConfiguration = InMemoryLinkConfiguration(),
         session: MoQSessionConfiguration = MoQSessionConfiguration()
     ) -> TestClient {
@@ -52,7 +63,6 @@ final class RelayWorld {
         self.clients.append(client)
         self.relaySessions.append(WeakSession(session: self.relay.accept(link.server, profile: profile)))
         client.session.start()
-        self.settle()
         return client
     }
 

@@ -316,7 +316,8 @@ public final class Subscription {
     }
 
     private func graceTimerFired() {
-        let hasProgress = self.isPaused || self.bytesReceived != self.bytesAtGraceStart
+        let isHeldBack = self.isPaused && !self.streams.isEmpty
+        let hasProgress = isHeldBack || self.bytesReceived != self.bytesAtGraceStart
         let now = MonotonicInstant(microseconds: self.session.loop.now.microseconds)
         self.perform(self.machine.graceTimerFired(now: now, hasProgress: hasProgress))
     }
