@@ -25,22 +25,22 @@ public final class Subscription {
     /// The session.
     public let session: MoQSession
     /// What stands for the track on streams, once the subscription is active.
-    public private(set) var trackAlias: TrackAlias?
+    public internal(set) var trackAlias: TrackAlias?
     /// The largest location that the publisher named when it answered.
-    public private(set) var largestObject: Location?
+    public internal(set) var largestObject: Location?
     /// The properties of the track.
-    public private(set) var properties = PropertyList()
+    public internal(set) var properties = PropertyList()
     /// Whether this side has paused the flow with ``pause()``.
-    public private(set) var isPaused = false
+    public internal(set) var isPaused = false
 
     /// The priority of subgroups that do not carry one.
     private(set) var defaultPublisherPriority: UInt8 = 128
     private(set) var consumer: (any TrackConsumer)?
-    private let request: SubscribeRequest
-    private var machine: SubscriptionMachine
-    private var link: RequestLink?
-    private var response: ((Result<SubscribeOk, MoQError>) -> Void)?
-    private var updates: [(id: RequestID, response: ((Result<RequestOk, MoQError>) -> Void)?)] = []
+    let request: SubscribeRequest
+    var machine: SubscriptionMachine
+    var link: RequestLink?
+    var response: ((Result<SubscribeOk, MoQError>) -> Void)?
+    var updates: [(id: RequestID, response: ((Result<RequestOk, MoQError>) -> Void)?)] = []
     private var streams: [IngressStream] = []
     private var graceTimer: LoopTimer?
     /// Bytes received in total, and how many there were when the grace period began.
@@ -278,7 +278,7 @@ public final class Subscription {
         }
     }
 
-    private func activate(_ alias: TrackAlias) throws(ProtocolViolation) {
+    func activate(_ alias: TrackAlias) throws(ProtocolViolation) {
         if self.machine.state == .pending {
             try self.session.claim(alias, for: self)
         }
@@ -291,7 +291,7 @@ public final class Subscription {
 
     // MARK: Ending
 
-    private func perform(_ action: SubscriptionMachine.Action) {
+    func perform(_ action: SubscriptionMachine.Action) {
         switch action {
         case .none:
             break
@@ -322,7 +322,7 @@ public final class Subscription {
         self.perform(self.machine.graceTimerFired(now: now, hasProgress: hasProgress))
     }
 
-    private func fail(_ error: MoQError) {
+    func fail(_ error: MoQError) {
         self.forget()
         self.consumer = nil
         let response = self.response
@@ -331,7 +331,7 @@ public final class Subscription {
     }
 
     /// Ends a subscription that was active.
-    private func end(_ end: TrackEnd) {
+    func end(_ end: TrackEnd) {
         self.session.totals.liveSubscriptions -= 1
         self.forget()
         let streams = self.streams
@@ -363,7 +363,7 @@ public final class Subscription {
     }
 
     /// The subscription is lost without PUBLISH_DONE.
-    private func lost(_ reason: String) {
+    func lost(_ reason: String) {
         let state = self.machine.terminated()
         self.link?.retire()
         switch state {
@@ -371,144 +371,6 @@ public final class Subscription {
             self.fail(MoQError(code: .cancelledByPeer, message: reason))
         case .established, .draining:
             self.end(TrackEnd(cause: .cancelledByPeer, status: .internalError, reason: reason))
-        case .ended:
-            break
-        }
-    }
-}
-
-extension Subscription: OutgoingRequest {
-    var kind: RequestKind {
-        .subscribe
-    }
-
-    var requestedTrack: FullTrackName? {
-        self.track
-    }
-
-    var isWithdrawn: Bool {
-        self.machine.state == .ended
-    }
-
-    func openingMessage(id: RequestID) -> MoQMessage {
-        .subscribe(
-            Subscribe(
-                requestID: id,
-                track: self.track,
-                parameters: self.request.parameters,
-                tokens: self.request.tokens
-            )
-        )
-    }
-
-    func launched(_ link: RequestLink) {
-        self.link = link
-        self.session.subscribedTracks[self.track] = self
-    }
-
-    func launchFailed(_ error: MoQError) {
-        if self.machine.terminated() == .pending {
-            self.fail(error)
-        }
-    }
-
-    func receive(_ message: MoQMessage) throws(ProtocolViolation) {
-        switch message {
-        case .subscribeOk(let ok):
-            guard self.link?.kind == .subscribe else {
-                throw .protocolViolation("SUBSCRIBE_OK for a PUBLISH")
-            }
-            if self.state == .pending, let type = self.session.mandatoryPropertyNotUnderstood(in: ok.properties) {
-                self.session.retireAlias(ok.trackAlias)
-                self.cancel(
-                    MoQError(
-                        code: .rejected,
-                        message: "mandatory property \(type) is not understood",
-                        requestError: .unsupportedExtension
-                    )
-                )
-                return
-            }
-            self.largestObject = ok.largestObject
-            self.properties = ok.properties
-            try self.activate(ok.trackAlias)
-            let response = self.response
-            self.response = nil
-            response?(.success(ok))
-            self.session.deliverHeldStreams(of: self, ok.trackAlias)
-        case .requestError(let error):
-            if let response = try self.takeUpdate(error.requestID) {
-                response(.failure(MoQError(error)))
-                return
-            }
-            try self.machine.rejected()
-            self.link?.finish()
-            self.link?.retire()
-            self.fail(MoQError(error))
-        case .requestOk(let ok):
-            guard let response = try self.takeUpdate(ok.requestID) else {
-                throw .protocolViolation("REQUEST_OK for a SUBSCRIBE")
-            }
-            response(.success(ok))
-        case .publishDone(let done):
-            try self.receive(done)
-        case .requestUpdate(let update):
-            if self.link?.kind == .publish {
-                self.link?.acceptUpdate(update.requestID)
-            } else {
-                self.link?.refuseUpdate(update.requestID, .notSupported, reason: "not the sender of the request")
-            }
-        default:
-            throw .protocolViolation("message that does not belong to a subscription")
-        }
-    }
-
-    private func receive(_ done: PublishDone) throws(ProtocolViolation) {
-        let action = try self.machine.receivedDone(
-            SubscriptionMachine.Done(
-                status: done.status,
-                streamCount: done.streamCount,
-                reason: done.reason.text
-            ),
-            now: MonotonicInstant(microseconds: self.session.loop.now.microseconds)
-        )
-        self.link?.finish()
-        self.perform(action)
-    }
-
-    /// The response of the update with this id, or nil when it is no update's id.
-    private func takeUpdate(
-        _ id: RequestID?
-    ) throws(ProtocolViolation) -> ((Result<RequestOk, MoQError>) -> Void)? {
-        guard let index = self.updates.firstIndex(where: { $0.id == id }) else {
-            return nil
-        }
-        let response = self.updates.remove(at: index).response
-        return response ?? { _ in }
-    }
-
-    func peerFinished() {
-        self.link?.finish()
-        if self.machine.state != .draining {
-            self.lost("the publisher closed the request")
-        }
-    }
-
-    func peerCancelled() {
-        if self.machine.state != .draining {
-            self.lost("the publisher cancelled the request")
-        }
-    }
-
-    func sessionClosed(_ closure: MoQSessionClosure) {
-        self.link?.retire()
-        switch self.machine.terminated() {
-        case .pending:
-            self.fail(MoQError(closure))
-        case .established, .draining:
-            self.end(
-                TrackEnd(cause: .sessionClosed, status: .internalError, reason: "session closed: \(closure)")
-            )
         case .ended:
             break
         }
