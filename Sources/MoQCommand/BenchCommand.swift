@@ -17,7 +17,7 @@ struct BenchWakeCommand: AsyncParsableCommand {
         commandName: "wake",
         abstract: "Measure how long a call from another thread onto the idle loop takes.",
         discussion: """
-            Starts a packet loop, lets it fall asleep before every call, and prints the time from the call to its
+            Starts a packet loop, lets it fall asleep before every call, and prints the time from the call to its \
             answer, in microseconds.
 
               moq bench wake --count 5000
@@ -44,7 +44,7 @@ struct BenchChurnCommand: AsyncParsableCommand {
         commandName: "churn",
         abstract: "Connect to a relay, subscribe and disconnect, many times in a row.",
         discussion: """
-            Every cycle opens a connection, subscribes to the track (whether or not it exists), and closes the
+            Every cycle opens a connection, subscribes to the track (whether or not it exists), and closes the \
             connection again. Afterwards the relay's live counters have to be what they were before: send it SIGUSR1.
 
               moq bench churn moqt://127.0.0.1:4433 --insecure --cycles 1000 -n demo -t clock

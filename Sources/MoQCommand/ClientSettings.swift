@@ -7,7 +7,7 @@ internal import PicoQuic
 /// How a command connects, put together from its options.
 struct ClientSettings: Sendable {
     /// How long connecting may take. Below the five seconds within which an error is to be told.
-    static let connectTimeout = Duration.seconds(4)
+    static let connectTimeout = Duration.milliseconds(3_500)
 
     /// The endpoint.
     var endpoint: MoQEndpointConfiguration

@@ -8,8 +8,8 @@ struct ClockCommand: AsyncParsableCommand {
         commandName: "clock",
         abstract: "Publish the time as a track.",
         discussion: """
-            Every tick is a line such as 2026-05-04T03:02:01.000Z, sent when the clock shows that time. Each tick is a
-            group of its own with one object; the group's id is the number of intervals since 1970, so that ids go on
+            Every tick is a line such as 2026-05-04T03:02:01.000Z, sent when the clock shows that time. Each tick is a \
+            group of its own with one object; the group's id is the number of intervals since 1970, so that ids go on \
             growing when the clock is started again.
 
               moq clock moqt://relay.example:4433 -n demo -t clock

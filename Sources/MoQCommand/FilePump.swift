@@ -13,6 +13,9 @@ final class FilePump {
     /// How many blocks may be read ahead of what was cut. Together less than a subscriber's queue may hold.
     private static let readAhead = 3
 
+    /// How long the first subscriber has to learn that it is subscribed before datagrams follow: nobody keeps those that
+    /// overtake the answer, since they belong to no track that is known yet.
+    private static let datagramHeadStart = Duration.milliseconds(250)
     /// How long to wait before looking again whether streams have completed.
     private static let groupRetryDelay = Duration.milliseconds(2)
 
@@ -31,6 +34,7 @@ final class FilePump {
     private var pacer: Pacer?
     private var paceTimer: LoopTimer?
     private var groupTimer: LoopTimer?
+    private var headStartTimer: LoopTimer?
     private var blocks: Deque<Bytes> = []
     private var requestedCount = 0
     private var inputHasEnded = false
@@ -77,6 +81,7 @@ final class FilePump {
         self.isOver = true
         self.paceTimer?.cancel()
         self.groupTimer?.cancel()
+        self.headStartTimer?.cancel()
         self.reader.stop()
         self.track.demandChanged = {}
     }
@@ -114,7 +119,7 @@ final class FilePump {
                 self.cutter.append(block)
                 self.requestBlocks()
             }
-            guard self.hasRoomForGroup(), self.hasPermission() else { return }
+            guard self.hasHeadStart(), self.hasRoomForGroup(), self.hasPermission() else { return }
             if let piece = self.cutter.next() {
                 self.send(piece)
             } else if self.cutter.needsInput, self.blocks.isEmpty {
@@ -127,12 +132,31 @@ final class FilePump {
                 }
                 self.isOver = true
                 self.paceTimer?.cancel()
-                self.track.end()
+                if self.plan.usesDatagrams {
+                    self.track.endDatagrams(
+                        at: Location(group: self.group, object: self.object),
+                        on: self.loop
+                    )
+                } else {
+                    self.track.end()
+                }
                 return
             } else {
                 self.returnPermission()
             }
         }
+    }
+
+    /// Whether datagrams may follow the answer to the subscription by now. When they may not, a timer pumps again.
+    private func hasHeadStart() -> Bool {
+        guard self.plan.usesDatagrams, self.sentObjectCount == 0 else { return true }
+        if let timer = self.headStartTimer {
+            return !timer.isScheduled
+        }
+        self.headStartTimer = self.loop.schedule(after: Self.datagramHeadStart) { [weak self] in
+            self?.pump()
+        }
+        return false
     }
 
     /// Whether the next object can begin a group, if it has to. When it cannot, a timer pumps again.

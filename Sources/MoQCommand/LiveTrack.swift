@@ -2,6 +2,7 @@
 
 internal import MoQ
 internal import MoQWire
+internal import PacketLoop
 internal import WebTransport
 
 /// A track that this process publishes, and its subscribers: the relay, or whoever connected to us. (loop)
@@ -129,6 +130,22 @@ final class LiveTrack {
         guard !self.hasEnded else { return }
         self.endGroup()
         self.end(.trackEnded, reason: "")
+    }
+
+    /// Ends a track of datagrams. `location` is the one after the last object.
+    ///
+    /// What is queued goes out first, since the end would overtake it. Then a mark that cannot get lost says where the
+    /// track ends, so that subscribers notice when the last objects are missing.
+    func endDatagrams(at location: Location, on loop: PacketLoop) {
+        SessionFlush.wait(for: self.outlets.map(\.publisher.session), on: loop) { [weak self] in
+            guard let self, !self.hasEnded else { return }
+            self.beginGroup(location.group)
+            let mark = ObjectHeader(objectID: location.object, payloadLength: 0, status: .endOfTrack)
+            for outlet in self.outlets {
+                outlet.subgroup?.beginObject(mark)
+            }
+            self.end()
+        }
     }
 
     /// Ends the track before its time: the subscribers learn that it is not complete.

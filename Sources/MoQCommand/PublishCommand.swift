@@ -8,16 +8,16 @@ struct PublishCommand: AsyncParsableCommand {
         commandName: "pub",
         abstract: "Publish a file, or whatever arrives on standard input, as a track.",
         discussion: """
-            Announces the namespace to a relay, waits for the first subscriber, sends the input as objects, ends the
+            Announces the namespace to a relay, waits for the first subscriber, sends the input as objects, ends the \
             track, and exits when everything was delivered. On a terminal, standard error shows the progress.
 
               moq pub moqt://relay.example:4433 -n demo -t film --input film.mp4
-              tail -f log | moq pub moqt://relay.example:4433 -n logs/web -t access --input - --lines
+              tail -f log | moq pub moqt://relay.example:4433 -n logs -t web -i - --lines
               moq pub --listen 0.0.0.0:4433 --self-signed -n demo -t film --input film.mp4
 
-            The input is cut into objects of --object-size bytes, or one per line with --lines, and --group-size
-            objects make a group. Each group travels on a stream of its own. With --datagrams each object is a
-            datagram, which may get lost and arrive in any order. Subscribers that come later get what is sent from
+            The input is cut into objects of --object-size bytes, or one per line with --lines, and --group-size \
+            objects make a group. Each group travels on a stream of its own. With --datagrams each object is a \
+            datagram, which may get lost and arrive in any order. Subscribers that come later get what is sent from \
             then on.
             """
     )

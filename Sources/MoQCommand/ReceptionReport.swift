@@ -44,6 +44,9 @@ struct ReceptionReport: Sendable {
         if self.usesDatagrams, self.losses.missingGroups > 0 {
             parts.append("\(self.losses.missingGroups) groups are missing")
         }
+        if self.usesDatagrams, self.losses.unfinishedGroups > 0 {
+            parts.append("\(self.losses.unfinishedGroups) groups lack their end")
+        }
         return parts.isEmpty ? nil : parts.joined(separator: ", ")
     }
 

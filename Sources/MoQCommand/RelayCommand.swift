@@ -8,14 +8,14 @@ struct RelayCommand: AsyncParsableCommand {
         commandName: "relay",
         abstract: "Pass tracks from publishers on to subscribers.",
         discussion: """
-            Prints, on standard output, "fingerprint sha-256 HEX" when the certificate was made for this run, and then
+            Prints, on standard output, "fingerprint sha-256 HEX" when the certificate was made for this run, and then \
             "listening moqt://HOST:PORT" as soon as clients can connect. Port 0 lets the system choose one.
 
               moq relay --listen 127.0.0.1:4433 --self-signed
               moq relay --listen [::]:4433 --cert fullchain.pem --key privkey.pem --stats-interval 10
 
-            SIGTERM and SIGINT let the relay finish: it tells its peers with GOAWAY, waits until they are gone or
-            --drain-timeout is over, and exits with status 0. A second signal ends it at once. SIGUSR1 prints a line of
+            SIGTERM and SIGINT let the relay finish: it tells its peers with GOAWAY, waits until they are gone or \
+            --drain-timeout is over, and exits with status 0. A second signal ends it at once. SIGUSR1 prints a line of \
             live counters on standard error.
             """
     )

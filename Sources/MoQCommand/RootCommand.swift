@@ -14,8 +14,8 @@ struct RootCommand: AsyncParsableCommand {
               moq sub moqt://127.0.0.1:4433 --fingerprint HEX -n demo -t file --output copy.bin --wait 60
               moq pub moqt://127.0.0.1:4433 --fingerprint HEX -n demo -t file --input original.bin
 
-            HEX is the fingerprint that the relay prints. With a certificate of a known authority, neither side needs
-            --fingerprint. Exit status: 0 when everything went well, 64 for a command line that makes no sense, 1 for
+            HEX is the fingerprint that the relay prints. With a certificate of a known authority, neither side needs \
+            --fingerprint. Exit status: 0 when everything went well, 64 for a command line that makes no sense, 1 for \
             any other failure; what went wrong stands in one line on standard error.
             """,
         version: Self.version,

@@ -8,13 +8,13 @@ struct SubscribeCommand: AsyncParsableCommand {
         commandName: "sub",
         abstract: "Subscribe to a track and write what arrives.",
         discussion: """
-            Writes the payloads of the track's objects in order, to standard output or to a file that appears under its
+            Writes the payloads of the track's objects in order, to standard output or to a file that appears under its \
             name only when the track ended well. Exits with status 0 at the end of the track or after --duration.
 
               moq sub moqt://relay.example:4433 -n demo -t film --output film.mp4 --wait 60
               moq sub moqt://relay.example:4433 -n demo -t clock --duration 10 --stats
 
-            A track that began earlier is received from where it is now; a note says so. With --output FILE it is a
+            A track that began earlier is received from where it is now; a note says so. With --output FILE it is a \
             failure when a part of the track is lost, unless --allow-gaps is given.
             """
     )

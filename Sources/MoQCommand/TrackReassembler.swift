@@ -17,6 +17,9 @@ final class TrackReassembler {
         var missingObjects: UInt64 = 0
         /// Group ids that were passed over between others.
         var missingGroups: UInt64 = 0
+        /// Groups that were left although their last object is not known to have come, while other groups say where
+        /// they end.
+        var unfinishedGroups: UInt64 = 0
         /// Streams that the sender gave up before their end.
         var resetStreams = 0
         /// Objects of which only a part came.
@@ -35,7 +38,11 @@ final class TrackReassembler {
     var overflowed: () -> Void
 
     /// What is lost so far.
-    private(set) var losses = Losses()
+    var losses: Losses {
+        var losses = self.counted
+        losses.unfinishedGroups = self.marksEnds ? self.openEndedGroups : 0
+        return losses
+    }
     /// How many objects began to arrive.
     private(set) var objectCount: UInt64 = 0
     /// How many groups began to arrive.
@@ -57,6 +64,9 @@ final class TrackReassembler {
     private var current: ReassembledGroup?
     private var firstExpected: Location?
     private var isOver = false
+    private var counted = Losses()
+    private var marksEnds = false
+    private var openEndedGroups: UInt64 = 0
 
     /// Makes a reassembler that holds at most `limit` bytes.
     init(limit: Int, output: @escaping (Bytes) -> Void, overflowed: @escaping () -> Void) {
@@ -85,7 +95,7 @@ final class TrackReassembler {
     /// A stream begins.
     func open(group id: UInt64, endsGroup: Bool) -> SubgroupIntake? {
         guard let group = self.group(id) else {
-            self.losses.lateObjects += 1
+            self.counted.lateObjects += 1
             return nil
         }
         group.openStreamCount += 1
@@ -95,7 +105,7 @@ final class TrackReassembler {
     /// An object that came in a datagram.
     func receive(datagram: ObjectDatagram, payload: Bytes) {
         guard let group = self.group(datagram.groupID) else {
-            self.losses.lateObjects += 1
+            self.counted.lateObjects += 1
             return
         }
         let intake = SubgroupIntake(group: group, endsGroup: false, reassembler: self)
@@ -127,7 +137,7 @@ final class TrackReassembler {
             group.direct = intake
             intake.target = .output
         } else if group.held[objectID] != nil || objectID < group.nextObject ?? 0 || self.isPast(group) {
-            self.losses.lateObjects += 1
+            self.counted.lateObjects += 1
             intake.target = .nowhere
         } else {
             let object = ReassembledGroup.HeldObject()
@@ -179,7 +189,7 @@ final class TrackReassembler {
         let group = intake.group
         group.openStreamCount -= 1
         if isReset {
-            self.losses.resetStreams += 1
+            self.counted.resetStreams += 1
         } else if intake.endsGroup {
             group.hasEnd = true
         }
@@ -187,11 +197,11 @@ final class TrackReassembler {
         case .nowhere:
             break
         case .output:
-            self.losses.incompleteObjects += 1
+            self.counted.incompleteObjects += 1
             group.direct = nil
             group.nextObject = Self.successor(intake.objectID)
         case .held(let object):
-            self.losses.incompleteObjects += 1
+            self.counted.incompleteObjects += 1
             self.heldByteCount -= object.byteCount
             group.held[intake.objectID] = nil
         }
@@ -294,7 +304,7 @@ final class TrackReassembler {
     private func passOverGap(in group: ReassembledGroup) {
         guard let first = group.held.keys.min() else { return }
         if let next = group.nextObject, first > next {
-            self.losses.missingObjects &+= first - next
+            self.counted.missingObjects &+= first - next
         }
         group.nextObject = first
         self.progress &+= 1
@@ -305,7 +315,7 @@ final class TrackReassembler {
         let candidates = self.groups.keys.filter { id in past.map { id > $0 } ?? true }
         guard let id = candidates.min(), let group = self.groups[id] else { return }
         if let past, id - past > 1 {
-            self.losses.missingGroups &+= id - past - 1
+            self.counted.missingGroups &+= id - past - 1
         }
         if past == nil {
             group.nextObject = nil
@@ -316,6 +326,11 @@ final class TrackReassembler {
     private func enter(_ group: ReassembledGroup) {
         if let past = self.current {
             self.groups[past.id] = nil
+            if past.hasEnd {
+                self.marksEnds = true
+            } else {
+                self.openEndedGroups &+= 1
+            }
         }
         self.current = group
         self.progress &+= 1

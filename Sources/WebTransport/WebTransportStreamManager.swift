@@ -130,7 +130,11 @@ public final class WebTransportStreamManager {
     }
 
     /// Detaches every stream, then tells all of them, then the handler.
+    ///
+    /// A stream that had arrived completely before the peer closed, and that was paused, is still delivered: to the peer
+    /// it was acknowledged, so the peer had no reason to stay.
     private func end() {
+        let wasClosedByPeer = self.closeInfo?.origin == .peer
         self.backend = nil
         let slots = replace(&self.slots, with: [])
         self.freeSlots = []
@@ -142,7 +146,7 @@ public final class WebTransportStreamManager {
         self.liveOutgoing = 0
         self.liveIncomingUnidirectional = 0
         self.liveIncomingBidirectional = 0
-        var readers: [(stream: ReceiveStream, reader: any ReceiveStreamReader)] = []
+        var readers: [(stream: ReceiveStream, reader: any ReceiveStreamReader, rest: IngressBuffer?)] = []
         for slot in slots where !slot.isFree {
             self.counters.streamsRetired += 1
             if let send = slot.send {
@@ -152,10 +156,11 @@ public final class WebTransportStreamManager {
                 send.manager = nil
             }
             if let receive = slot.receive {
-                _ = receive.buffer.removeAll()
+                let isComplete = wasClosedByPeer && receive.isFinReceived && !receive.isDelivering
+                let rest = replace(&receive.buffer, with: IngressBuffer())
                 receive.manager = nil
                 if let reader = receive.takeReader() {
-                    readers.append((receive, reader))
+                    readers.append((receive, reader, isComplete ? rest : nil))
                 } else {
                     receive.pendingEnd = .sessionClosed
                 }
@@ -165,7 +170,11 @@ public final class WebTransportStreamManager {
             if let send = slot.send { send.delegate?.sendStreamDidComplete(send) }
         }
         for entry in readers {
-            entry.reader.receiveStreamSessionClosed(entry.stream)
+            if let rest = entry.rest {
+                _ = entry.reader.receiveStream(entry.stream, didReceive: rest.span, isFinished: true)
+            } else {
+                entry.reader.receiveStreamSessionClosed(entry.stream)
+            }
         }
         self.tellHandlerOfEnd()
     }

@@ -6,7 +6,7 @@ import Testing
 @testable import MoQCommand
 
 /// What the program says to input that makes no sense: one line that names it, a status, within five seconds.
-@Suite("Bad input", .timeLimit(.minutes(2)))
+@Suite("Bad input", .serialized, .timeLimit(.minutes(2)))
 struct BadInputTests {
     private static let track = "-n a -t b"
 

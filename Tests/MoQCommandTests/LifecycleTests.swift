@@ -47,13 +47,14 @@ struct LifecycleTests {
         let clock = try ChildProcess(["clock"] + common + ["--interval", "0.05"])
         let subscriber = try ChildProcess(["sub"] + common + ["--wait", "20"])
         _ = try await subscriber.outputBytes(atLeast: 25)
+        // Two different signals: of one kind, the system keeps only one that waits.
         relay.process.send(SIGTERM)
-        relay.process.send(SIGTERM)
+        relay.process.send(SIGINT)
         let ending = try await relay.process.ending(within: 10)
-        #expect(ending.status == 143)
+        #expect([130, 143].contains(ending.status))
         for process in [clock, subscriber] {
             process.send(SIGINT)
-            process.send(SIGINT)
+            process.send(SIGTERM)
             _ = try await process.ending()
         }
     }
@@ -118,7 +119,7 @@ struct LifecycleTests {
     func wake() async throws {
         let ending = try await ChildProcess(["bench", "wake", "--count", "50"], input: Data()).ending()
         #expect(ending.status == 0, "\(ending.complaints)")
-        #expect(ending.output.contains("call onto idle loop   p50/p99/max us "))
+        #expect(ending.output.contains("call onto idle loop   p50/p99 us "))
     }
 }
 

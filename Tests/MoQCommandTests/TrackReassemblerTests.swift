@@ -192,6 +192,21 @@ struct TrackReassemblerTests {
         #expect(bench.reassembler.losses.missingGroups == 1)
     }
 
+    @Test("Where the end of groups is marked, a group without its end is counted")
+    func unfinishedGroup() throws {
+        let bench = Bench()
+        bench.datagram(0, 0, "a")
+        bench.datagram(0, 1, "b", endsGroup: true)
+        bench.datagram(1, 0, "c")
+        let mark = try bench.open(2)
+        mark.beginObject(ObjectHeader(objectID: 1, payloadLength: 0, status: .endOfTrack))
+        mark.finish()
+        bench.reassembler.finish()
+        #expect(bench.text == "abc")
+        #expect(bench.reassembler.losses.unfinishedGroups == 1)
+        #expect(bench.reassembler.losses.missingObjects == 1)
+    }
+
     @Test("Datagrams in any order, duplicates dropped")
     func datagrams() throws {
         let bench = Bench()

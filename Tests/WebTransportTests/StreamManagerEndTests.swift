@@ -52,6 +52,29 @@ struct StreamManagerEndTests {
         #expect(session.statistics.streamsLive == 0)
     }
 
+    @Test("what had arrived completely is delivered when the peer closes, though it was paused")
+    func completeStreamsAtClose() throws {
+        for origin in [WebTransportCloseInfo.Origin.peer, .transport(.idleTimeout)] {
+            let session = FakeSession()
+            defer { session.close(code: 0, reason: "") }
+            let recorder = Recorder()
+            recorder.onOpen = { stream in
+                stream.reader = recorder
+                stream.pause()
+            }
+            session.handler = recorder
+            for index in UInt64(0)..<2 {
+                let token = try #require(session.manager.acceptStream(StreamID(rawValue: index << 2 | 3)))
+                session.deliver([1, 2], on: token)
+                session.deliver([3], isFinished: index == 0, on: token)
+            }
+            #expect(recorder.events.isEmpty)
+            session.manager.transportClosed(WebTransportCloseInfo(origin: origin))
+            let expected = origin == .peer ? "data 3 fin" : "reader closed"
+            #expect(recorder.events == [expected, "reader closed", "close 0"])
+        }
+    }
+
     @Test("dropping every reference inside the last callback harms nobody")
     func dropInsideClose() {
         let recorder = Recorder()
