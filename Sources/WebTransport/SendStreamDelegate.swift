@@ -13,5 +13,8 @@ public protocol SendStreamDelegate: AnyObject {
     func sendStream(_ stream: SendStream, peerStoppedSending code: UInt64)
 
     /// All bytes and the end were delivered (`isDelivered`), or the session is over.
+    ///
+    /// QUIC libraries report delivery per stream: of a bidirectional stream it may be known only when the peer's direction
+    /// has ended as well.
     func sendStreamDidComplete(_ stream: SendStream)
 }

@@ -29,7 +29,7 @@ public struct WebTransportConfiguration: Hashable, Sendable {
     public var datagramMaximumAge = Duration.seconds(1)
 
     /// How many unidirectional streams of the peer may be open at a time.
-    public var maximumIncomingUnidirectionalStreams = 1_024
+    public var maximumIncomingUnidirectionalStreams = 4_096
     /// How many bidirectional streams of the peer may be open at a time.
     public var maximumIncomingBidirectionalStreams = 1_024
     /// How many streams this side may have open at a time, counting those that wait for the peer's permission.

@@ -1,5 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+import DequeModule
 import PacketLoop
 import WebTransport
 
@@ -17,7 +18,7 @@ final class InMemoryEndpoint {
 
     let role: WebTransportRole
     private var random: SeededGenerator
-    private var pendingFrames: [InMemoryPacket.Frame] = []
+    private var pendingFrames: Deque<InMemoryPacket.Frame> = []
     private var bytesInFlight = 0
     private var isFlushScheduled = false
     private var earliestSend: LoopInstant

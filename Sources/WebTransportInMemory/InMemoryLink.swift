@@ -7,7 +7,7 @@ public import WebTransport
 ///
 /// Packets take a latency, may be lost, and keep to windows and stream limits in both directions as on a real connection;
 /// with a `ManualLoopDriver` all of it happens in virtual time and is the same in every run. The sessions work as long as the
-/// link is kept.
+/// link is kept: when it is dropped, those that are still open end as if it had been cut.
 public final class InMemoryLink {
     /// The client's session.
     public let client: InMemoryWebTransport
@@ -20,6 +20,10 @@ public final class InMemoryLink {
         self.server = InMemoryWebTransport(role: .server, loop: loop, configuration: configuration)
         self.client.endpoint.peer = self.server.endpoint
         self.server.endpoint.peer = self.client.endpoint
+    }
+
+    deinit {
+        self.sever(.other)
     }
 
     /// Cuts the link: both sessions end for `cause`, the client's first.

@@ -34,6 +34,18 @@ final class Peer: WebTransportHandler {
         self.loop = loop
     }
 
+    /// Lets go of everything a test put in, which mostly refers back to this peer.
+    func clear() {
+        self.onOpen = nil
+        self.onDatagram = nil
+        self.onClose = nil
+        self.readers = [:]
+        self.replies = [:]
+        self.streams = [:]
+        self.receiving = [:]
+        self.delegates = [:]
+    }
+
     /// The reader of the only stream that was announced.
     var onlyReader: RecordingReader? {
         guard let id = self.opened.first else { return nil }

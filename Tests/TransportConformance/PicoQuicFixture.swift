@@ -138,12 +138,19 @@ final class PicoQuicFixture: TransportFixture {
         }
     }
 
+    /// Stops the server's endpoint, closing its connections.
+    func stopServer(code: UInt64, reason: String) async {
+        await self.server.stop(code: code, reason: reason)
+    }
+
     func finish() async {
         await self.client.stop()
         await self.server.stop()
         // The peers hold their sessions, and these their connections: take them apart on a thread of their own choosing, now
         // that there are no loops any more.
-        self.clientEnd.peer = nil
-        self.serverEnd.peer = nil
+        for end in [self.clientEnd, self.serverEnd] {
+            end.peer?.clear()
+            end.peer = nil
+        }
     }
 }

@@ -157,6 +157,11 @@ struct StreamConformance {
     @Test("a stop reaches the sender with its code, and the stream is reset", arguments: TransportKind.allCases)
     func stop(kind: TransportKind) async throws {
         try await kind.withPair { pair in
+            try await pair.server { peer in
+                peer.onOpen = { peer, stream, _ in
+                    peer.readers[stream.id]?.onReceive = { stream in stream.stopSending(code: 7) }
+                }
+            }
             try await pair.client { peer in
                 let stream = try peer.session.openUnidirectionalStream(priority: .default)
                 let delegate = RecordingDelegate()
@@ -164,11 +169,6 @@ struct StreamConformance {
                 peer.delegates["a"] = delegate
                 stream.delegate = delegate
                 try stream.write(Bytes(pattern(5_000_000)))
-            }
-            try await pair.server { peer in
-                peer.onOpen = { peer, stream, _ in
-                    peer.readers[stream.id]?.onReceive = { stream in stream.stopSending(code: 7) }
-                }
             }
             try await pair.until(.client, "the stop") { $0.delegates["a"]?.stopCodes.isEmpty == false }
             try await pair.client { peer in

@@ -1,0 +1,36 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import Testing
+import WebTransport
+
+/// The transports that the suite runs over.
+enum TransportKind: String, CaseIterable, CustomTestStringConvertible {
+    case inMemory = "in memory"
+    case lossy = "in memory, one packet in ten lost"
+    case rawQUIC = "raw QUIC on loopback"
+
+    var testDescription: String { self.rawValue }
+
+    /// Whether datagrams may get lost.
+    var losesDatagrams: Bool { self == .lossy }
+
+    /// Runs a test on a new pair.
+    func withPair(
+        _ configuration: PairConfiguration = PairConfiguration(),
+        _ body: (any TransportFixture) async throws -> Void
+    ) async throws {
+        let fixture: any TransportFixture =
+            switch self {
+            case .inMemory: InMemoryFixture(configuration, loss: 0)
+            case .lossy: InMemoryFixture(configuration, loss: 0.1)
+            case .rawQUIC: try await PicoQuicFixture(configuration)
+            }
+        do {
+            try await body(fixture)
+        } catch {
+            await fixture.finish()
+            throw error
+        }
+        await fixture.finish()
+    }
+}

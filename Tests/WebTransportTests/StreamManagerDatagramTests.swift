@@ -1,0 +1,58 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import Testing
+import WebTransport
+
+@Suite("The stream manager's datagrams")
+struct StreamManagerDatagramTests {
+    @Test("datagrams that are late or do not fit any more do not hold up the next")
+    func datagrams() throws {
+        let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
+        try session.sendDatagram([1])
+        session.backend.currentTime = 1_000_001
+        try session.sendDatagram([2])
+        #expect(session.takeDatagram(maximum: 100) == [2])
+        #expect(session.statistics.datagramsDroppedLate == 1)
+        try session.sendDatagram(Bytes([UInt8](repeating: 3, count: 900)))
+        try session.sendDatagram([4])
+        #expect(session.manager.prepareDatagram(maximum: 100) == .doesNotFit)
+        session.backend.maximumDatagramSize = 500
+        #expect(session.takeDatagram(maximum: 100) == [4])
+        #expect(session.statistics.datagramsDroppedOversize == 1)
+        #expect(session.manager.prepareDatagram(maximum: 100) == .nothing)
+        #expect(session.backend.calls == [.datagrams, .datagrams])
+    }
+
+    @Test("a datagram that never fits is given up")
+    func misfit() throws {
+        let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
+        try session.sendDatagram(Bytes([UInt8](repeating: 3, count: 900)))
+        try session.sendDatagram([4])
+        var asked = 0
+        while session.manager.prepareDatagram(maximum: 100) == .doesNotFit, asked < 1_000 { asked += 1 }
+        #expect(asked < 1_000)
+        #expect(session.takeDatagram(maximum: 100) == [4])
+    }
+
+    @Test("a peer without datagrams, an empty one, a closed session: each has its error")
+    func datagramErrors() {
+        let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
+        func code(_ bytes: Bytes) -> WebTransportError.Code? {
+            do throws(WebTransportError) {
+                try session.sendDatagram(bytes)
+                return nil
+            } catch {
+                return error.code
+            }
+        }
+        #expect(code([]) == .invalidState)
+        #expect(code(Bytes([UInt8](repeating: 0, count: 1_001))) == .datagramTooLarge)
+        session.backend.maximumDatagramSize = 0
+        #expect(code([1]) == .datagramsUnsupported)
+        session.close(code: 0, reason: "")
+        #expect(code([1]) == .sessionClosed)
+    }
+}

@@ -1,0 +1,67 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import Testing
+import WebTransport
+
+@Suite("How the stream manager ends a session")
+struct StreamManagerEndTests {
+    private let serverUni = StreamID(rawValue: 3)
+    private let serverBidi = StreamID(rawValue: 1)
+
+    @Test("an end that comes before the reader is kept for it")
+    func lateReader() throws {
+        let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
+        let recorder = Recorder()
+        var streams: [ReceiveStream] = []
+        recorder.onOpen = { streams.append($0) }
+        session.handler = recorder
+        for index in UInt64(0)..<3 {
+            let token = try #require(session.manager.acceptStream(StreamID(rawValue: index << 2 | 3)))
+            session.deliver([1], isFinished: index == 0, on: token)
+            if index == 1 { session.manager.streamWasReset(token, code: 4) }
+        }
+        streams[0].reader = recorder
+        streams[1].reader = recorder
+        session.close(code: 0, reason: "")
+        streams[2].reader = recorder
+        #expect(recorder.events == ["data 1 fin", "reset 4", "close 0", "reader closed"])
+    }
+
+    @Test("the end is told once: streams, readers, then the handler, which is let go")
+    func end() throws {
+        let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
+        let recorder = Recorder()
+        session.handler = recorder
+        let stream = try session.openBidirectionalStream(priority: .default)
+        stream.send.delegate = recorder
+        stream.receive.reader = recorder
+        try stream.send.write(Bytes([1]))
+        let token = try #require(session.manager.acceptStream(self.serverUni))
+        session.deliver([1], on: token)
+        recorder.onClose = { session.close(code: 9, reason: "again") }
+        session.manager.transportClosed(WebTransportCloseInfo(origin: .transport(.idleTimeout)))
+        session.close(code: 2, reason: "")
+        #expect(recorder.events == ["data 1", "complete", "reader closed", "reader closed", "close 0"])
+        #expect(session.handler == nil)
+        #expect(!session.backend.calls.contains { if case .close = $0 { true } else { false } })
+        #expect(session.manager.closeInfo?.origin == .transport(.idleTimeout))
+        session.deliver([2], on: token)
+        #expect(session.manager.acceptStream(self.serverBidi) == nil)
+        #expect(session.statistics.streamsLive == 0)
+    }
+
+    @Test("dropping every reference inside the last callback harms nobody")
+    func dropInsideClose() {
+        let recorder = Recorder()
+        var session: FakeSession? = FakeSession()
+        weak let watched = session
+        session?.handler = recorder
+        recorder.onClose = { session = nil }
+        session?.close(code: 0, reason: "")
+        #expect(recorder.events == ["close 0"])
+        #expect(session == nil)
+        #expect(watched == nil)
+    }
+}
