@@ -26,19 +26,28 @@ public struct LoopBound<Value>: @unchecked Sendable {
     }
 
     private final class Box {
-        let value: Value
+        /// Nil only while the box is going away.
+        private var content: Value?
         let loop: PacketLoop
 
         init(_ value: Value, loop: PacketLoop) {
-            self.value = value
+            self.content = value
             self.loop = loop
+        }
+
+        var value: Value {
+            guard let value = self.content else {
+                preconditionFailure("a value was read while its last holder went away")
+            }
+            return value
         }
 
         deinit {
             guard !self.loop.isOnLoop else {
                 return
             }
-            let parcel = Parcel(value: self.value)
+            // From here on the parcel alone holds the value, so that its release on the loop is the last one.
+            let parcel = Parcel(self.content.take())
             self.loop.post { parcel.release() }
         }
     }
@@ -47,7 +56,7 @@ public struct LoopBound<Value>: @unchecked Sendable {
     private final class Parcel: @unchecked Sendable {
         private var value: Value?
 
-        init(value: Value) {
+        init(_ value: consuming Value?) {
             self.value = value
         }
 
