@@ -8,7 +8,7 @@ struct ProgressDisplay {
 
     private let total: UInt64?
     private let isVisible: Bool
-    private let began: ContinuousClock.Instant
+    private var began: ContinuousClock.Instant
     private var wroteLine = false
 
     /// Begins to measure. `total` is what there will be in the end, if that is known.
@@ -21,6 +21,10 @@ struct ProgressDisplay {
     /// Shows the state of affairs.
     mutating func show(bytes: UInt64) {
         guard self.isVisible else { return }
+        if bytes == 0 {
+            // Waiting for a subscriber does not count for the rate.
+            self.began = .now
+        }
         let line = self.line(bytes: bytes, seconds: Quantity.seconds(self.began.duration(to: .now)))
         StandardStreams.note("\r\(line)\u{1B}[K")
         self.wroteLine = true
