@@ -9,6 +9,9 @@ internal import WebTransport
 /// A regular file is written under a temporary name beside it and renamed by ``commit()``, so that nobody ever finds
 /// half a file. Devices and pipes are written as they are. Written by one thread at a time.
 final class OutputFile: Sendable {
+    /// How many runs one call of the system takes (IOV_MAX of Linux and macOS).
+    private static let vectorLimit = 1_024
+
     private let descriptor: Int32
     private let name: String
     private let path: String
@@ -44,20 +47,41 @@ final class OutputFile: Sendable {
         }
     }
 
-    /// Writes runs of bytes one behind the other.
+    /// Writes runs of bytes one behind the other, many in one call of the system: received payloads are as small as
+    /// packets.
     func write(_ batch: [Bytes]) throws(CommandFailure) {
-        for bytes in batch {
-            var rest = bytes
-            while !rest.isEmpty {
-                let result = unsafe rest.span.withUnsafeBytes { buffer in
-                    unsafe Foundation.write(self.descriptor, buffer.baseAddress, buffer.count)
-                }
-                if result >= 0 {
-                    rest = rest.dropFirst(result)
-                } else if errno != EINTR {
-                    throw CommandFailure("\(self.name): \(StandardStreams.explain(errno))")
+        var vectors: [iovec] = unsafe []
+        unsafe vectors.reserveCapacity(min(batch.count, Self.vectorLimit))
+        var index = 0
+        // How much of the run at `index` is written already.
+        var offset = 0
+        while index < batch.count {
+            unsafe vectors.removeAll(keepingCapacity: true)
+            for bytes in batch[index...].prefix(Self.vectorLimit) {
+                // The pointers outlive the closure, but not `batch`, which keeps the memory.
+                unsafe bytes.span.withUnsafeBytes { buffer in
+                    unsafe vectors.append(
+                        iovec(iov_base: UnsafeMutableRawPointer(mutating: buffer.baseAddress), iov_len: buffer.count)
+                    )
                 }
             }
+            if offset > 0 {
+                unsafe vectors[0].iov_base += offset
+                unsafe vectors[0].iov_len -= offset
+            }
+            var written = withExtendedLifetime(batch) {
+                unsafe writev(self.descriptor, vectors, Int32(vectors.count))
+            }
+            guard written >= 0 else {
+                if errno == EINTR { continue }
+                throw CommandFailure("\(self.name): \(StandardStreams.explain(errno))")
+            }
+            while index < batch.count, written >= batch[index].count - offset {
+                written -= batch[index].count - offset
+                offset = 0
+                index += 1
+            }
+            offset += written
         }
     }
 

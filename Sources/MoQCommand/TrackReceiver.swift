@@ -9,19 +9,11 @@ internal import WebTransport
 final class TrackReceiver: TrackConsumer {
     /// How long missing objects are waited for before what follows them is written.
     static let patience = Duration.milliseconds(500)
-    /// A batch is handed on when it has this many bytes, or after ``batchDelay``: waking the writer for every packet
-    /// would cost more than the packet.
-    private static let batchSize = 512 << 10
-    /// How long received bytes wait for more to keep them company on their way to the output.
-    private static let batchDelay = Duration.milliseconds(2)
 
     private let loop: PacketLoop
-    private let deliver: ([Bytes]) -> Void
+    private let output: OutputBatcher
     private let ended: (TrackEnd) -> Void
     private let reassembler: TrackReassembler
-    private var batch: [Bytes] = []
-    private var batchByteCount = 0
-    private var flushTimer: LoopTimer?
     private var patienceTimer: LoopTimer?
     private var latency = LatencySamples()
     private var began: LoopInstant
@@ -46,13 +38,11 @@ final class TrackReceiver: TrackConsumer {
         ended: @escaping (TrackEnd) -> Void
     ) {
         self.loop = loop
-        self.deliver = deliver
+        let output = OutputBatcher(loop: loop, deliver: deliver)
+        self.output = output
         self.ended = ended
         self.began = loop.now
-        self.reassembler = TrackReassembler(limit: holding, output: { _ in }, overflowed: overflowed)
-        self.reassembler.output = { [weak self] bytes in
-            self?.append(bytes)
-        }
+        self.reassembler = TrackReassembler(limit: holding, output: { output.append($0) }, overflowed: overflowed)
         self.reassembler.streamEnded = { [weak self] in
             self?.watchForGaps()
         }
@@ -94,7 +84,7 @@ final class TrackReceiver: TrackConsumer {
     func finish() {
         self.reassembler.finish()
         self.patienceTimer?.cancel()
-        self.flush()
+        self.output.flush()
     }
 
     func beginSubgroup(_ subgroup: SubgroupDescription) -> (any SubgroupConsumer)? {
@@ -116,31 +106,6 @@ final class TrackReceiver: TrackConsumer {
         }
         self.finish()
         self.ended(end)
-    }
-
-    // MARK: - Output
-
-    private func append(_ bytes: Bytes) {
-        self.batch.append(bytes)
-        self.batchByteCount += bytes.count
-        if self.batchByteCount >= Self.batchSize {
-            self.flush()
-        } else if self.flushTimer == nil {
-            self.flushTimer = self.loop.schedule(after: Self.batchDelay) { [weak self] in
-                self?.flush()
-            }
-        }
-    }
-
-    private func flush() {
-        self.flushTimer?.cancel()
-        self.flushTimer = nil
-        guard !self.batch.isEmpty else { return }
-        let batch = self.batch
-        self.batch = []
-        self.batchByteCount = 0
-        self.deliver(batch)
-        self.watchForGaps()
     }
 
     private func measure(_ payload: Bytes) {

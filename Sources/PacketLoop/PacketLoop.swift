@@ -292,8 +292,9 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
     }
 
     /// Does what is queued and fires the timers that are due, in bounded amounts: jobs queued meanwhile run in a later
-    /// round, and after a few rounds in a later turn. Nearly free when there is nothing to do.
-    package func turn(now: LoopInstant? = nil) {
+    /// round, and after a few rounds in a later turn. Nearly free when there is nothing to do. A driver that is in the
+    /// middle of a batch of events leaves the timers, and with them a look at the clock, to the end of the batch.
+    package func turn(now: LoopInstant? = nil, firingTimers: Bool = true) {
         if let now {
             self.batchTime = now.microseconds
         }
@@ -302,7 +303,7 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
             self.drainOnce()
             rounds += 1
         }
-        if let deadline = self.timers.nextDeadline, deadline <= self.now {
+        if firingTimers, let deadline = self.timers.nextDeadline, deadline <= self.now {
             self.timers.fireDue(at: self.now)
             self.publishTimerCounters()
         }

@@ -157,7 +157,8 @@ final class NetworkDriver: @unchecked Sendable {
         case picoquic_packet_loop_time_check:
             unsafe self.limitWait(argument)
         case picoquic_packet_loop_after_receive:
-            self.loop.turn()
+            // Once per packet: what packets brought about is done at once, timers have their turn when a batch is over.
+            self.loop.turn(firingTimers: false)
         case picoquic_packet_loop_wake_up:
             self.loop.turn()
             self.context.deleteFinishedClients()

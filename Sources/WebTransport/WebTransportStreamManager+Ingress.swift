@@ -235,14 +235,18 @@ extension WebTransportStreamManager {
 
     // MARK: Windows
 
+    /// By how much a window is opened at a time: each opening is a packet more, and the peer still has most of its window.
+    private static func step(of window: UInt64) -> UInt64 {
+        max(window / 8, 1)
+    }
+
     /// Opens the stream's window and the session's by what was consumed.
     private func didConsume(_ count: UInt64, of stream: ReceiveStream) {
         guard count > 0 else { return }
         stream.consumed += count
         let window = UInt64(clamping: self.configuration.streamReceiveWindow)
         let limit = stream.consumed &+ window
-        // Not for every packet: the peer still has most of its window.
-        if !stream.isFinReceived, limit > stream.receiveLimit, limit - stream.receiveLimit >= max(window / 16, 1) {
+        if !stream.isFinReceived, limit > stream.receiveLimit, limit - stream.receiveLimit >= Self.step(of: window) {
             stream.receiveLimit = limit
             self.counters.windowUpdates += 1
             self.backend?.raiseReceiveLimit(of: stream.id, to: limit, received: stream.received, token: stream.token)
@@ -255,7 +259,7 @@ extension WebTransportStreamManager {
         self.sessionConsumed &+= count
         let window = UInt64(clamping: self.configuration.sessionReceiveWindow)
         let limit = self.sessionConsumed &+ window
-        guard limit > self.sessionReceiveLimit, limit - self.sessionReceiveLimit >= max(window / 16, 1) else { return }
+        guard limit > self.sessionReceiveLimit, limit - self.sessionReceiveLimit >= Self.step(of: window) else { return }
         self.sessionReceiveLimit = limit
         self.counters.windowUpdates += 1
         self.backend?.raiseSessionReceiveLimit(to: limit)
