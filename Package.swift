@@ -76,7 +76,7 @@ let package = Package(
         ),
         .target(
             name: "MoQRelay",
-            dependencies: ["MoQ", "MoQWire", "WebTransport", "PacketLoop"],
+            dependencies: ["MoQ", "MoQWire", "WebTransport", "PacketLoop", logging],
             swiftSettings: settings
         ),
         .target(
