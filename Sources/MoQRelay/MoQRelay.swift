@@ -1,5 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+import Logging
 public import MoQ
 public import MoQWire
 public import PacketLoop
@@ -35,6 +36,8 @@ public final class MoQRelay {
     /// Whether the relay is being shut down: GOAWAY went out, and new requests are refused.
     public private(set) var isDraining = false
 
+    /// What happens to sessions and requests; nothing is logged for an object.
+    let log = Logger(label: "moq.relay")
     let ledger: RelayLedger
     var peers: [ObjectIdentifier: RelayPeer] = [:]
     /// Announced namespaces with their publishers, the newest last.
@@ -64,6 +67,7 @@ public final class MoQRelay {
     public func accept(_ transport: any WebTransportSession, profile: DraftProfile) -> MoQSession? {
         guard self.hasRoom else {
             self.ledger.counters.sessionsRefused &+= 1
+            self.log.info("session refused", metadata: ["peer": "\(transport.peerAddress)"])
             transport.close(
                 code: SessionErrorCode.internalError.wireValue(in: profile),
                 reason: self.isDraining ? "going away" : "too many sessions"
