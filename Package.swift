@@ -129,7 +129,8 @@ let package = Package(
         .testTarget(
             name: "MoQPicoQuicTests",
             dependencies: [
-                "MoQPicoQuic", "MoQRelay", "MoQ", "MoQWire", "WebTransport", "PicoQuic", "PacketLoop", "TestSupport",
+                "MoQPicoQuic", "MoQRelay", "MoQ", "MoQWire", "WebTransport", "WebTransportPicoQuic", "PicoQuic",
+                "PacketLoop", "TestSupport",
             ],
             swiftSettings: settings
         ),

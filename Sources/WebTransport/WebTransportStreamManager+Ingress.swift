@@ -259,7 +259,9 @@ extension WebTransportStreamManager {
         self.sessionConsumed &+= count
         let window = UInt64(clamping: self.configuration.sessionReceiveWindow)
         let limit = self.sessionConsumed &+ window
-        guard limit > self.sessionReceiveLimit, limit - self.sessionReceiveLimit >= Self.step(of: window) else { return }
+        guard limit > self.sessionReceiveLimit, limit - self.sessionReceiveLimit >= Self.step(of: window) else {
+            return
+        }
         self.sessionReceiveLimit = limit
         self.counters.windowUpdates += 1
         self.backend?.raiseSessionReceiveLimit(to: limit)
