@@ -59,8 +59,13 @@ struct GarbageTests {
         let journal = Journal()
         let bystander = try await stage.connect(drafts: [profile.version], journal: journal)
         await stage.atServer.wait { $0.setups == 1 }
+        var setups = 1
         for (index, offence) in Offence.all.enumerated() {
             let offender = try await Offender(stage: stage, profile: profile, setsUp: offence.comesAfterSetup)
+            if offence.comesAfterSetup {
+                setups += 1
+                await stage.atServer.wait { [setups] in $0.setups == setups }
+            }
             try await offender.attack(offence.commit)
             await offender.journal.wait { $0.closures.count == 1 }
             let closure = try #require(offender.journal.facts.closures.first)
