@@ -54,7 +54,10 @@ final class QUICContext {
         let quic: OpaquePointer?
         if let credentials = configuration.credentials {
             let files = try CredentialFiles(credentials)
-            unsafe quic = unsafe Self.create(configuration, certificate: files.certificate, key: files.key, seed: &seed)
+            // The files are open only as long as their owner lives, and the library reads them by name.
+            unsafe quic = withExtendedLifetime(files) {
+                unsafe Self.create(configuration, certificate: files.certificate, key: files.key, seed: &seed)
+            }
         } else {
             unsafe quic = unsafe Self.create(configuration, certificate: nil, key: nil, seed: &seed)
         }
