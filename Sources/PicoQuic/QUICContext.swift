@@ -251,10 +251,11 @@ final class QUICContext {
         }
         let connection = unsafe self.adopt(cnx, role: .client)
         connection.offeredProtocols = protocols.compactMap { CStringBox($0) }
-        guard unsafe picoquic_start_client_cnx(cnx) == 0 else {
-            self.isDeleting = true
+        // It may end in the middle of its start. It must not be deleted twice then.
+        self.isDeleting = true
+        defer { self.isDeleting = false }
+        guard unsafe picoquic_start_client_cnx(cnx) == 0, unsafe connection.cnx != nil else {
             unsafe picoquic_delete_cnx(cnx)
-            self.isDeleting = false
             throw QUICError(.systemFailure, "the QUIC library cannot start a connection")
         }
         connection.handshakeObserver = observer
