@@ -269,8 +269,12 @@ final class QUICContext {
             // The library deletes a server's connections by itself.
             return
         }
+        // One wake-up deletes all that wait; one for each could fill the pipe that this very thread empties.
+        let isFirst = unsafe self.finishedClients.isEmpty
         unsafe self.finishedClients.append(cnx)
-        self.onFinishedClient?()
+        if isFirst {
+            self.onFinishedClient?()
+        }
     }
 
     /// Deletes client connections that are done. Called outside the library's callbacks, in the one phase of its loop
