@@ -320,10 +320,15 @@ final class QUICContext {
         }
     }
 
-    /// Deletes every connection, after which no callback can come. Outside the library's callbacks.
+    /// Deletes every connection, after which no callback can come and nothing new can be opened. Outside the library's
+    /// callbacks.
     func deleteAll() {
         guard let quic = unsafe self.quic else {
             return
+        }
+        if self.farewell == nil {
+            // The loop has failed. Whoever hears of it here and tries another address is told.
+            self.farewell = (0, "")
         }
         self.deleteFinishedClients()
         self.isDeleting = true
