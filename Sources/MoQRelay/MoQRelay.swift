@@ -14,7 +14,9 @@ public import WebTransport
 /// Who gets a SUBSCRIBE is decided in this order:
 /// 1. a track that is being forwarded, or that was offered with PUBLISH, is joined;
 /// 2. otherwise the longest announced namespace that the track's namespace begins with decides, and of several
-///    publishers of that namespace the one that announced it last: it gets one SUBSCRIBE, however many subscribers come;
+///    publishers of that namespace the one that announced it last: it gets one SUBSCRIBE, however many subscribers come.
+///    If it refuses or does not answer, the next one is asked, up to
+///    ``MoQRelayConfiguration/maximumPublishersPerTrack`` of them;
 /// 3. otherwise the answer is DOES_NOT_EXIST, at once.
 ///
 /// A publisher is asked for a track by one subscription at a time. Draft 18 (§9.5) would have a relay subscribe to all

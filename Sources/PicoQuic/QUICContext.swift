@@ -54,7 +54,10 @@ final class QUICContext {
         let quic: OpaquePointer?
         if let credentials = configuration.credentials {
             let files = try CredentialFiles(credentials)
-            unsafe quic = unsafe Self.create(configuration, certificate: files.certificate, key: files.key, seed: &seed)
+            // The files are open only as long as their owner lives, and the library reads them by name.
+            unsafe quic = withExtendedLifetime(files) {
+                unsafe Self.create(configuration, certificate: files.certificate, key: files.key, seed: &seed)
+            }
         } else {
             unsafe quic = unsafe Self.create(configuration, certificate: nil, key: nil, seed: &seed)
         }
@@ -248,10 +251,11 @@ final class QUICContext {
         }
         let connection = unsafe self.adopt(cnx, role: .client)
         connection.offeredProtocols = protocols.compactMap { CStringBox($0) }
-        guard unsafe picoquic_start_client_cnx(cnx) == 0 else {
-            self.isDeleting = true
+        // It may end in the middle of its start. It must not be deleted twice then.
+        self.isDeleting = true
+        defer { self.isDeleting = false }
+        guard unsafe picoquic_start_client_cnx(cnx) == 0, unsafe connection.cnx != nil else {
             unsafe picoquic_delete_cnx(cnx)
-            self.isDeleting = false
             throw QUICError(.systemFailure, "the QUIC library cannot start a connection")
         }
         connection.handshakeObserver = observer
@@ -265,8 +269,12 @@ final class QUICContext {
             // The library deletes a server's connections by itself.
             return
         }
+        // One wake-up deletes all that wait; one for each could fill the pipe that this very thread empties.
+        let isFirst = unsafe self.finishedClients.isEmpty
         unsafe self.finishedClients.append(cnx)
-        self.onFinishedClient?()
+        if isFirst {
+            self.onFinishedClient?()
+        }
     }
 
     /// Deletes client connections that are done. Called outside the library's callbacks, in the one phase of its loop
@@ -312,10 +320,15 @@ final class QUICContext {
         }
     }
 
-    /// Deletes every connection, after which no callback can come. Outside the library's callbacks.
+    /// Deletes every connection, after which no callback can come and nothing new can be opened. Outside the library's
+    /// callbacks.
     func deleteAll() {
         guard let quic = unsafe self.quic else {
             return
+        }
+        if self.farewell == nil {
+            // The loop has failed. Whoever hears of it here and tries another address is told.
+            self.farewell = (0, "")
         }
         self.deleteFinishedClients()
         self.isDeleting = true

@@ -83,6 +83,9 @@ struct LifecycleTests {
                 ["sub"] + common + ["--wait", "20", "--log-level", "error", "--output", directory + "/copy"]
             )
             try await relay.untilSessions(state == "receiving" ? 2 : 1)
+            if state == "receiving" {
+                #expect(await TemporaryDirectory.hasContent(directory))
+            }
             subscriber.send(SIGINT)
             let ending = try await subscriber.ending()
             #expect(ending.status == 130)

@@ -116,21 +116,30 @@ struct EchoTests {
         await deaf.stop()
     }
 
-    @Test("With application flow control a stream stops at its window until the window is raised")
+    @Test("With application flow control a stream stops at each window until that window is raised")
     func applicationFlowControl() async throws {
         let fixture = try await Fixture(adjust: { configuration in
+            guard configuration.credentials == nil else {
+                return
+            }
             configuration.flowControl = .application
             configuration.streamReceiveWindow = 100_000
             configuration.connectionReceiveWindow = 150_000
         })
         let link = try await fixture.connect()
         let bytes = [UInt8](repeating: 9, count: 400_000)
-        let stream = try await link.send(bytes, isUnidirectional: true)
-        await fixture.serverWitness.wait { $0.received[stream]?.count == 100_000 }
-        // Nobody raises it, so two more round trips with other data change nothing.
+        let stream = try await link.send(bytes)
+        await link.witness.wait { $0.received[stream]?.count == 100_000 }
+        // Nobody raises it, so a round trip with other data changes nothing.
         let other = try await link.send([1, 2], isFinished: true)
         await link.witness.wait { $0.finished.contains(other) }
-        #expect(fixture.serverWitness.state.received[stream]?.count == 100_000)
+        #expect(link.witness.state.received[stream]?.count == 100_000)
+
+        #expect(try await link.run { connection, _ in connection.raiseReceiveLimit(stream: stream, to: 1_000_000) })
+        await link.witness.wait { $0.received[stream]?.count == 150_000 - 2 }
+        #expect(try await link.run { connection, _ in connection.raiseReceiveLimit(to: 1_000_000) })
+        await link.witness.wait { $0.finished.contains(stream) }
+        #expect(link.witness.state.received[stream] == bytes)
         await fixture.stop()
     }
 
@@ -138,8 +147,8 @@ struct EchoTests {
     func facts() async throws {
         let fixture = try await Fixture()
         let link = try await fixture.connect()
-        _ = try await link.send([UInt8](repeating: 1, count: 50_000))
-        await link.witness.wait { !$0.finished.isEmpty }
+        let stream = try await link.send([UInt8](repeating: 1, count: 50_000))
+        await link.witness.wait { $0.finished.contains(stream) }
         let peer = try await link.run { connection, _ in connection.peerAddress }
         #expect(peer == fixture.address)
         let local = try await link.run { connection, _ in connection.localAddress }
@@ -148,6 +157,9 @@ struct EchoTests {
         #expect(statistics.bytesSent > 50_000)
         #expect(statistics.bytesReceived > 50_000)
         #expect(statistics.smoothedRoundTrip > .zero)
+        #expect(statistics.minimumRoundTrip > .zero)
+        #expect(statistics.congestionWindow > 0)
+        #expect(statistics.packetsSent > 0)
         try await link.run { connection, _ in connection.close(code: 0) }
         await link.witness.wait { $0.closes.count == 1 }
         let bound = link.connection
@@ -156,8 +168,29 @@ struct EchoTests {
             #expect(!connection.isOpen)
             #expect(connection.statistics == QUICStatistics())
             #expect(connection.peerAddress == nil)
+            #expect(connection.localAddress == nil)
+            #expect(connection.applicationProtocol == nil)
+            #expect(connection.serverName == nil)
+            #expect(connection.maximumDatagramSize == 0)
+            #expect(connection.streamCredit(isUnidirectional: true) == 0)
+            #expect(connection.settleReceiving(stream: stream) == nil)
+            #expect(!connection.raiseReceiveLimit(stream: stream, to: 1 << 40))
+            #expect(!connection.raiseReceiveLimit(to: 1 << 40))
+            connection.setDatagramPriority(1)
             connection.close(code: 1)
-            #expect(throws: QUICError.self) { try connection.openStream(isUnidirectional: true, token: 1) }
+            let calls: [() throws -> Void] = [
+                { _ = try connection.openStream(isUnidirectional: true, token: 1) },
+                { try connection.reserve(stream: stream, token: 1) },
+                { try connection.markActive(stream: stream) },
+                { try connection.setPriority(1, stream: stream) },
+                { try connection.reset(stream: stream, code: 1, token: 1) },
+                { try connection.stopSending(stream: stream, code: 1, token: 1) },
+                { try connection.markDatagramsReady() },
+            ]
+            for call in calls {
+                let error = #expect(throws: QUICError.self) { try call() }
+                #expect(error?.code == .connectionClosed)
+            }
         }
         await fixture.stop()
     }

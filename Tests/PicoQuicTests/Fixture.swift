@@ -43,11 +43,11 @@ struct Fixture {
     }
 
     /// Connects; what happens to the connection can be seen in the witness.
-    func connect(host: String? = nil, timeout: Duration = .seconds(4)) async throws -> Link {
+    func connect(host: String? = nil, port: UInt16? = nil, timeout: Duration = .seconds(4)) async throws -> Link {
         let witness = Witness()
         let connection = try await self.client.connect(
             to: host ?? self.address.host,
-            port: self.address.port,
+            port: port ?? self.address.port,
             timeout: timeout
         ) { _ in
             EchoDelegate(witness: witness, echoes: false)

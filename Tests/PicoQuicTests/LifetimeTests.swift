@@ -91,8 +91,11 @@ struct LifetimeTests {
             }
         }
         try await client.loop.run {}
+        let start = ContinuousClock.now
         task.cancel()
-        await #expect(throws: QUICError.self) { try await task.value }
+        let error = await #expect(throws: QUICError.self) { try await task.value }
+        #expect(error?.code == .stopped)
+        #expect(ContinuousClock.now - start < .seconds(2))
         await client.stop()
         await silent.stop()
     }
