@@ -210,6 +210,15 @@ struct ViolationTests {
         }
     }
 
+    @Test("GOAWAY with a URI from a client, on the stream of a request")
+    func goawayOnRequest() throws {
+        try self.expectClose(.protocolViolation, .draft18, peer: .client) {
+            let message = PublishNamespace(requestID: $0.peerID(), namespace: NamespaceTests.space)
+            let stream = try #require(try $0.peer.request(.publishNamespace(message)))
+            try stream.send.write([0x10, 0, 3, 1, 0x78, 0])
+        }
+    }
+
     @Test("GOAWAY with a request id of the wrong parity")
     func goawayParity() throws {
         try self.expectClose(.invalidRequestID, .draft18, peer: .server) {
