@@ -189,7 +189,7 @@ struct NamespaceTests {
         world.closeAll()
     }
 
-    @Test("The namespaces of one dot and of a session exist for nobody", arguments: DraftProfile.all, [".", ".session"])
+    @Test("The namespaces of a dot and of a session exist for nobody", arguments: DraftProfile.all, [".", ".session"])
     func reserved(_ draft: DraftProfile, path: String) {
         let world = RelayWorld()
         let client = world.connect(draft)
