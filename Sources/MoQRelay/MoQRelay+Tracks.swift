@@ -157,8 +157,12 @@ extension MoQRelay {
         return nil
     }
 
-    /// Whether the namespace begins with the one field that must never be used (draft-18 §2.4.2, "Reserved Namespaces").
+    /// Whether the namespace begins with the one field that must never be used, or with the one of a session's own tracks,
+    /// which a relay must not pass on and of which none are defined (draft-18 §2.4.2 and §2.4.3).
     static func isForbidden(_ namespace: TrackNamespace) -> Bool {
-        namespace.fields.first == [UInt8(ascii: ".")]
+        guard let first = namespace.fields.first else {
+            return false
+        }
+        return first == [UInt8(ascii: ".")] || first == Array(".session".utf8)
     }
 }

@@ -189,14 +189,14 @@ struct NamespaceTests {
         world.closeAll()
     }
 
-    @Test("The namespace of one dot exists for nobody", arguments: DraftProfile.all)
-    func reserved(_ draft: DraftProfile) {
+    @Test("The namespaces of a dot and of a session exist for nobody", arguments: DraftProfile.all, [".", ".session"])
+    func reserved(_ draft: DraftProfile, path: String) {
         let world = RelayWorld()
         let client = world.connect(draft)
-        let announced = client.announce("./x")
-        let offered = client.publish(".")
-        let subscribed = client.subscribe("./x")
-        let followed = client.follow(".")
+        let announced = client.announce("\(path)/x")
+        let offered = client.publish(path)
+        let subscribed = client.subscribe("\(path)/x")
+        let followed = client.follow(path)
         world.settle()
         #expect(!announced.isAccepted)
         #expect(announced.results.count == 1)

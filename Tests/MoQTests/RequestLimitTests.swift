@@ -63,6 +63,37 @@ struct RequestLimitTests {
         #expect(harness.subscriber.isOpen)
     }
 
+    @Test("Updates of an offer that comes to nothing give their ids back", arguments: ["refused", "ended"])
+    func updatesOfOffer(_ end: String) throws {
+        var configuration = MoQSessionConfiguration()
+        configuration.maxPeerRequests = 4
+        let harness = try RawHarness.established(.draft16, peer: .client, configuration: configuration)
+        let publisher = harness.session.publish(PublishRequest(track: Harness.track)) { _ in }
+        harness.run()
+        let offer = try #require(publisher.requestID)
+        for index in UInt64(0)..<3 {
+            let update = RequestUpdate(
+                requestID: harness.peerID(index),
+                existingRequestID: offer,
+                parameters: SubscriptionParameters(subscriberPriority: 7)
+            )
+            try harness.peer.sendControl(.requestUpdate(update))
+        }
+        harness.run()
+        if end == "refused" {
+            let error = RequestError(requestID: offer, answers: .publish, code: .uninterested)
+            try harness.peer.sendControl(.requestError(error))
+        } else {
+            publisher.end()
+        }
+        harness.run()
+        let limits = harness.peer.messages.compactMap { message in
+            if case .maxRequestID(let limit) = message { limit.maximum } else { nil }
+        }
+        #expect(limits.last == RequestID(14))
+        #expect(harness.session.isOpen)
+    }
+
     @Test("Too many waiting requests fail clearly")
     func tooManyWaiting() {
         var configuration = MoQSessionConfiguration()

@@ -210,6 +210,15 @@ struct ViolationTests {
         }
     }
 
+    @Test("GOAWAY with a URI from a client, on the stream of a request")
+    func goawayOnRequest() throws {
+        try self.expectClose(.protocolViolation, .draft18, peer: .client) {
+            let message = PublishNamespace(requestID: $0.peerID(), namespace: NamespaceTests.space)
+            let stream = try #require(try $0.peer.request(.publishNamespace(message)))
+            try stream.send.write([0x10, 0, 3, 1, 0x78, 0])
+        }
+    }
+
     @Test("GOAWAY with a request id of the wrong parity")
     func goawayParity() throws {
         try self.expectClose(.invalidRequestID, .draft18, peer: .server) {
@@ -361,6 +370,60 @@ struct ViolationTests {
         harness.run()
         #expect(harness.session.counters.streamsStopped == 1)
         #expect(harness.session.counters.liveHeldStreams == 0)
+    }
+
+    @Test("An alias that comes back is waited for while an answer is due", arguments: DraftProfile.all, roles)
+    func aliasComesBack(profile: DraftProfile, role: Role) throws {
+        let harness = try RawHarness.established(profile, peer: role)
+        let first = Box<Subscription>()
+        harness.handler.onPublish = { first.value = $0.accept(consumer: CollectingConsumer()) }
+        let message = Publish(requestID: harness.peerID(), track: Harness.track, trackAlias: TrackAlias(5))
+        try harness.peer.request(.publish(message))
+        harness.run()
+        first.value?.cancel()
+        harness.run()
+        let consumer = CollectingConsumer()
+        let second = harness.session.subscribe(SubscribeRequest(track: Harness.track), consumer: consumer) {
+            consumer.responses.append($0)
+        }
+        harness.run()
+        let header = SubgroupHeader(trackAlias: TrackAlias(5), groupID: 3)
+        try harness.peer.send(uni: try harness.peer.subgroup(header, [(0, [1])]), finish: true)
+        harness.run()
+        #expect(harness.session.counters.liveHeldStreams == 1)
+        try self.answer(second, alias: 5, harness)
+        #expect(consumer.responses.count == 1)
+        #expect(consumer.contents == [Content(group: 3, id: 0, payload: [1])])
+    }
+
+    @Test("The alias in an answer that comes after the cancellation is not waited for", arguments: roles)
+    func lateAnswer(role: Role) throws {
+        let harness = try RawHarness.established(.draft16, peer: role)
+        let subscription = harness.session.subscribe(
+            SubscribeRequest(track: Harness.track),
+            consumer: CollectingConsumer()
+        ) { _ in }
+        harness.run()
+        subscription.cancel()
+        try self.answer(subscription, alias: 7, harness)
+        let header = SubgroupHeader(trackAlias: TrackAlias(7), groupID: 0)
+        try harness.peer.send(uni: try harness.peer.subgroup(header, [(0, [1])]))
+        harness.run()
+        #expect(harness.session.isOpen)
+        #expect(harness.session.counters.streamsStopped == 1)
+        #expect(harness.session.counters.liveHeldStreams == 0)
+    }
+
+    /// Lets the peer accept a SUBSCRIBE.
+    private func answer(_ subscription: Subscription, alias: UInt64, _ harness: RawHarness) throws {
+        let id = try #require(subscription.requestID)
+        let ok = MoQMessage.subscribeOk(SubscribeOk(requestID: id, trackAlias: TrackAlias(alias)))
+        if harness.profile.controlShape == .pairWithRequestStreams {
+            try #require(harness.peer.requests.last).send.write(Bytes(try harness.peer.bytes(ok)))
+        } else {
+            try harness.peer.sendControl(ok)
+        }
+        harness.run()
     }
 
     @Test(

@@ -97,8 +97,12 @@ extension TrackPublisher: OutgoingRequest {
     func applyHeldUpdates() {
         let updates = self.heldUpdates
         self.heldUpdates = []
-        for update in updates where self.machine.state == .established {
-            self.apply(update)
+        for update in updates {
+            if self.machine.state == .established {
+                self.apply(update)
+            } else {
+                self.link?.refuseUpdate(update.requestID, .doesNotExist, reason: "the subscription is ending")
+            }
         }
     }
 

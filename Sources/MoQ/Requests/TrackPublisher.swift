@@ -227,6 +227,7 @@ public final class TrackPublisher {
     }
 
     func forget() {
+        self.dropHeldUpdates()
         self.session.publishedTracks.remove(self.track)
         if self.isLive {
             self.isLive = false
@@ -274,7 +275,6 @@ public final class TrackPublisher {
 
     func cancelled(_ end: TrackPublisherEnd, _ error: MoQError, code: StreamResetCode) {
         let state = self.machine.cancelled()
-        self.dropHeldUpdates()
         self.link?.retire()
         self.forget()
         self.session.lingering[ObjectIdentifier(self)] = nil

@@ -262,9 +262,12 @@ final class MessageStream: ReceiveStreamReader, SendStreamDelegate {
         case .subscribeOk, .publishOk, .fetchOk, .requestOk, .requestError:
             message.fillRequestID(id)
             self.isAnswered = true
-        case .goaway:
+        case .goaway(let goaway):
             guard !self.hasReceivedGoaway else {
                 throw .protocolViolation("second GOAWAY on a request stream")
+            }
+            guard self.session.role == .client || goaway.newSessionURI.isEmpty else {
+                throw .protocolViolation("GOAWAY of a client with a URI")
             }
             self.hasReceivedGoaway = true
             return

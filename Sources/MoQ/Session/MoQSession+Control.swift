@@ -219,6 +219,10 @@ extension MoQSession {
                 throw .protocolViolation("message for request \(id), which does not exist")
             }
             self.totals.lateMessages &+= 1
+            if case .subscribeOk(let ok) = message {
+                // The subscription was cancelled while the answer was on its way: nobody waits for its streams.
+                self.retireAlias(ok.trackAlias)
+            }
             return
         }
         try request.receive(message)

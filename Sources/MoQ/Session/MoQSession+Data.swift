@@ -53,12 +53,22 @@ extension MoQSession {
 
     /// Holds a data stream back until somebody knows its alias. Returns false when that is in vain, or when too many
     /// are held already.
+    ///
+    /// A retired alias may come back: publishers may keep one per track, and streams overtake SUBSCRIBE_OK. So it only
+    /// means something as long as no answer is awaited.
     func hold(_ stream: IngressStream, alias: TrackAlias) -> Bool {
-        guard !self.retiredAliases.contains(alias), self.heldStreams.count < self.configuration.maxHeldStreams else {
+        guard self.heldStreams.count < self.configuration.maxHeldStreams else {
+            return false
+        }
+        guard !self.retiredAliases.contains(alias) || self.awaitsSubscribeOk else {
             return false
         }
         self.heldStreams.append(stream)
         return true
+    }
+
+    private var awaitsSubscribeOk: Bool {
+        self.subscribedTracks.values.contains { $0.state == .pending }
     }
 
     /// A stream is not held back any more.
