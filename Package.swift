@@ -16,7 +16,6 @@ let settings: [SwiftSetting] = [
 ]
 
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
-let heap = Target.Dependency.product(name: "HeapModule", package: "swift-collections")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let package = Package(
@@ -33,7 +32,7 @@ let package = Package(
         .library(name: "WebTransportPicoQuic", targets: ["WebTransportPicoQuic"]),
         .library(name: "PicoQuic", targets: ["PicoQuic"]),
         .library(name: "PacketLoop", targets: ["PacketLoop"]),
-        .executable(name: "moq", targets: ["moq"]),
+        .executable(name: "moq", targets: ["MoQExecutable"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -47,10 +46,10 @@ let package = Package(
         .target(name: "CLoopSupport", cSettings: [.define("_GNU_SOURCE")]),
 
         // The loop and QUIC.
-        .target(name: "PacketLoop", dependencies: ["CLoopSupport", deque, heap], swiftSettings: settings),
+        .target(name: "PacketLoop", dependencies: ["CLoopSupport"], swiftSettings: settings),
         .target(
             name: "PicoQuic",
-            dependencies: ["CPicoquic", "CPicoquicShims", "CLoopSupport", "PacketLoop", logging],
+            dependencies: ["CPicoquic", "CPicoquicShims", "CLoopSupport", "PacketLoop"],
             swiftSettings: settings
         ),
 
@@ -58,33 +57,31 @@ let package = Package(
         .target(name: "WebTransport", dependencies: [deque], swiftSettings: settings),
         .target(
             name: "WebTransportPicoQuic",
-            dependencies: ["WebTransport", "PicoQuic", "PacketLoop", "CPicoquic", "CPicoquicShims", logging],
+            dependencies: ["WebTransport", "PicoQuic", "PacketLoop"],
             swiftSettings: settings
         ),
         .target(
             name: "WebTransportInMemory",
-            dependencies: ["WebTransport", "PacketLoop", deque, heap],
+            dependencies: ["WebTransport", "PacketLoop", deque],
             swiftSettings: settings
         ),
 
         // Media over QUIC.
-        .target(name: "MoQWire", dependencies: [deque], swiftSettings: settings),
-        .target(name: "MoQProtocol", dependencies: ["MoQWire", deque, heap], swiftSettings: settings),
+        .target(name: "MoQWire", swiftSettings: settings),
+        .target(name: "MoQProtocol", dependencies: ["MoQWire"], swiftSettings: settings),
         .target(
             name: "MoQ",
-            dependencies: ["MoQProtocol", "MoQWire", "WebTransport", "PacketLoop", deque, logging],
+            dependencies: ["MoQProtocol", "MoQWire", "WebTransport", "PacketLoop", deque],
             swiftSettings: settings
         ),
         .target(
             name: "MoQRelay",
-            dependencies: ["MoQ", "MoQWire", "WebTransport", "PacketLoop", deque, logging],
+            dependencies: ["MoQ", "MoQWire", "WebTransport", "PacketLoop", logging],
             swiftSettings: settings
         ),
         .target(
             name: "MoQPicoQuic",
-            dependencies: [
-                "MoQ", "MoQWire", "WebTransport", "WebTransportPicoQuic", "PicoQuic", "PacketLoop", logging,
-            ],
+            dependencies: ["MoQ", "MoQWire", "WebTransport", "WebTransportPicoQuic", "PicoQuic", "PacketLoop"],
             swiftSettings: settings
         ),
 
@@ -92,12 +89,12 @@ let package = Package(
         .target(
             name: "MoQCommand",
             dependencies: [
-                "MoQPicoQuic", "MoQRelay", "MoQ", "MoQWire", "WebTransport", "PicoQuic", "PacketLoop", logging,
+                "MoQPicoQuic", "MoQRelay", "MoQ", "MoQWire", "WebTransport", "PicoQuic", "PacketLoop", deque, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings
         ),
-        .executableTarget(name: "moq", dependencies: ["MoQCommand"], swiftSettings: settings),
+        .executableTarget(name: "MoQExecutable", dependencies: ["MoQCommand"], swiftSettings: settings),
 
         // Tests: one target per module, and suites that cross modules.
         .target(name: "TestSupport", dependencies: ["PacketLoop"], path: "Tests/TestSupport", swiftSettings: settings),
@@ -132,13 +129,14 @@ let package = Package(
         .testTarget(
             name: "MoQPicoQuicTests",
             dependencies: [
-                "MoQPicoQuic", "MoQRelay", "MoQ", "MoQWire", "WebTransport", "PicoQuic", "PacketLoop", "TestSupport",
+                "MoQPicoQuic", "MoQRelay", "MoQ", "MoQWire", "WebTransport", "WebTransportPicoQuic", "PicoQuic",
+                "PacketLoop", "TestSupport",
             ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "MoQCommandTests",
-            dependencies: ["MoQCommand", "moq", "WebTransport", "MoQWire", "TestSupport"],
+            dependencies: ["MoQCommand", "MoQExecutable", "WebTransport", "MoQWire", "TestSupport"],
             swiftSettings: settings
         ),
     ]

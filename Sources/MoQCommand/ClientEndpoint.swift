@@ -1,7 +1,9 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+internal import Logging
 internal import MoQ
 internal import MoQPicoQuic
+internal import MoQWire
 internal import PacketLoop
 internal import PicoQuic
 internal import Synchronization
@@ -41,6 +43,10 @@ final class ClientEndpoint: Sendable {
                 attached.set(attachment, on: loop)
                 return attachment.handler
             }
+            Logger(label: "moq.client").debug(
+                "connected",
+                metadata: ["server": "\(url.authority)", "draft": "\(client.draft.number)"]
+            )
             try await client.withSession { session in
                 attached.bound?.value.connected(session)
             }

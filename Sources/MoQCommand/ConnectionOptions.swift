@@ -10,14 +10,20 @@ struct ConnectionOptions: ParsableArguments {
     private static let defaultCongestionControl = QUICConfiguration(applicationProtocols: []).congestionControl
 
     @Option(
-        help: ArgumentHelp("The drafts of MoQ Transport to use, the preferred one first.", valueName: "18,16"),
+        help: ArgumentHelp(
+            "The drafts of MoQ Transport to use, the preferred one first (default: \(DraftList.all.text)).",
+            valueName: "numbers"
+        ),
         transform: { try DraftList(parsing: $0) }
     )
     var drafts: DraftList = .all
 
     @Option(
         help: ArgumentHelp(
-            "How much to log on standard error: trace, debug, info, notice, warning, error or critical.",
+            """
+            Log what is at least so important on standard error: trace, debug, info, notice, warning, error or critical \
+            (default: warning). At debug, a relay names every session and request.
+            """,
             valueName: "level"
         ),
         transform: { text in
@@ -38,7 +44,10 @@ struct ConnectionOptions: ParsableArguments {
     @Option(
         name: .customLong("cc"),
         help: ArgumentHelp(
-            "The congestion control: \(CongestionControl.names.joined(separator: ", ")).",
+            """
+            The congestion control: \(CongestionControl.names.joined(separator: ", ")) (default: \
+            \(Self.defaultCongestionControl)).
+            """,
             valueName: "name"
         ),
         transform: { name in

@@ -32,11 +32,14 @@ struct ListenAddress: Hashable, Sendable, CustomStringConvertible {
         self.port = port
     }
 
-    /// The host as a number: names are looked up. What cannot be found is returned as it is.
-    var numericHost: String {
+    /// The host as a number: names are looked up.
+    /// - Throws: ``CommandFailure`` that names a host that cannot be found.
+    func numericHost() throws(CommandFailure) -> String {
         var list: UnsafeMutablePointer<addrinfo>?
-        guard unsafe getaddrinfo(self.host, nil, nil, &list) == 0, let first = unsafe list else {
-            return self.host
+        let found = unsafe getaddrinfo(self.host, nil, nil, &list)
+        guard found == 0, let first = unsafe list else {
+            let reason = unsafe gai_strerror(found).map { unsafe String(cString: $0) } ?? "error \(found)"
+            throw CommandFailure("--listen: cannot find host '\(self.host)': \(reason)")
         }
         defer { unsafe freeaddrinfo(first) }
         var buffer = [CChar](repeating: 0, count: Int(NI_MAXHOST))

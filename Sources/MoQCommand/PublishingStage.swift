@@ -15,6 +15,10 @@ final class PublishingStage {
         case clock(interval: Duration, duration: Duration?)
     }
 
+    /// How long a publisher stays when the relay has everything. What a relay still has to pass on may be lost when its
+    /// publisher leaves: some end a track at once then, whatever they hold of it.
+    private static let relayGrace = Duration.milliseconds(500)
+
     private let loop: PacketLoop
     private let name: FullTrackName
     private let displayName: String
@@ -24,6 +28,8 @@ final class PublishingStage {
     private var file: FilePump?
     private var clock: ClockPump?
     private var sessions: [ObjectIdentifier: (session: MoQSession, peer: PublishingPeer)] = [:]
+    private var hasRelay = false
+    private var isDelivered = false
     private var durationTimer: LoopTimer?
     private var progressTimer: LoopTimer?
     private var progress: ProgressDisplay?
@@ -73,6 +79,7 @@ final class PublishingStage {
     /// The handler of a session. `relay` is what messages call the peer when this side announces to it; nil when it is
     /// a subscriber of ours.
     func makePeer(announcingTo relay: String?) -> PublishingPeer {
+        self.hasRelay = relay != nil
         let peer = PublishingPeer(track: self.track, name: self.name, announces: relay != nil) { [weak self] event in
             self?.handle(event, relay: relay)
         }
@@ -115,6 +122,10 @@ final class PublishingStage {
     private func delivered(complete: Int, incomplete: Int) {
         if incomplete > 0 {
             self.outcome.fail(CommandFailure("a subscriber left before everything was delivered"))
+        } else if self.hasRelay {
+            self.isDelivered = true
+            let outcome = self.outcome
+            self.loop.schedule(after: Self.relayGrace) { outcome.succeed(()) }
         } else {
             self.outcome.succeed(())
         }
@@ -126,6 +137,8 @@ final class PublishingStage {
         }
         guard let relay else { return }
         switch event {
+        case .goingAway where self.isDelivered, .closed where self.isDelivered:
+            self.outcome.succeed(())
         case .announced:
             break
         case .refused(let reason):

@@ -12,7 +12,7 @@ struct RelayCommand: AsyncParsableCommand {
             "listening moqt://HOST:PORT" as soon as clients can connect. Port 0 lets the system choose one.
 
               moq relay --listen 127.0.0.1:4433 --self-signed
-              moq relay --listen [::]:4433 --cert fullchain.pem --key privkey.pem --stats-interval 10
+              moq relay --listen [::]:4433 --cert fullchain.pem --key privkey.pem
 
             SIGTERM and SIGINT let the relay finish: it tells its peers with GOAWAY, waits until they are gone or \
             --drain-timeout is over, and exits with status 0. A second signal ends it at once. SIGUSR1 prints a line of \

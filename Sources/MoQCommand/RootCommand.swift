@@ -11,8 +11,10 @@ struct RootCommand: AsyncParsableCommand {
             A publisher and a subscriber meet at a relay:
 
               moq relay --listen 127.0.0.1:4433 --self-signed
-              moq sub moqt://127.0.0.1:4433 --fingerprint HEX -n demo -t file --output copy.bin --wait 60
-              moq pub moqt://127.0.0.1:4433 --fingerprint HEX -n demo -t file --input original.bin
+              moq sub moqt://127.0.0.1:4433 --fingerprint HEX -n demo -t file \\
+                  --wait 60 --output copy.bin
+              moq pub moqt://127.0.0.1:4433 --fingerprint HEX -n demo -t file \\
+                  --input original.bin
 
             HEX is the fingerprint that the relay prints. With a certificate of a known authority, neither side needs \
             --fingerprint. Exit status: 0 when everything went well, 64 for a command line that makes no sense, 1 for \

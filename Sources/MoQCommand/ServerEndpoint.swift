@@ -30,8 +30,9 @@ final class ServerEndpoint: Sendable {
             prepare(loop)
             return { transport, profile in accept(transport, profile, loop) }
         }
+        let host = try settings.address.numericHost()
         do throws(QUICError) {
-            let address = try QUICAddress(host: settings.address.numericHost, port: settings.address.port)
+            let address = try QUICAddress(host: host, port: settings.address.port)
             let bound = try await server.start(on: address)
             return ServerEndpoint(server: server, settings: settings, port: bound.port)
         } catch {

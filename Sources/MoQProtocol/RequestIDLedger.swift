@@ -18,6 +18,8 @@ public struct RequestIDLedger: ~Copyable {
     private var ahead: Set<UInt64> = []
     private var limit: UInt64
     private var ended: UInt64 = 0
+    /// Whether the last id there can be was used: no further one is accepted, rather than the first ones again.
+    private var isExhausted = false
 
     /// Makes a ledger for the requests of `peer`.
     ///
@@ -46,7 +48,7 @@ public struct RequestIDLedger: ~Copyable {
         guard self.window == nil || value < self.limit else {
             throw ProtocolViolation(.tooManyRequests, "request id \(id) is not below the limit of \(self.limit)")
         }
-        guard value >= self.floor, !self.ahead.contains(value) else {
+        guard !self.isExhausted, value >= self.floor, !self.ahead.contains(value) else {
             throw ProtocolViolation(.invalidRequestID, "request id \(id) was used before")
         }
         if value == self.floor {
@@ -63,7 +65,10 @@ public struct RequestIDLedger: ~Copyable {
 
     /// Whether the peer has used this id.
     public func hasSeen(_ id: RequestID) -> Bool {
-        id.rawValue & 1 == self.parity && (id.rawValue < self.floor || self.ahead.contains(id.rawValue))
+        guard id.rawValue & 1 == self.parity else {
+            return false
+        }
+        return self.isExhausted || id.rawValue < self.floor || self.ahead.contains(id.rawValue)
     }
 
     /// The smallest id of the peer that it has not used: what GOAWAY names (draft-18 §10.4).
@@ -71,7 +76,8 @@ public struct RequestIDLedger: ~Copyable {
         guard let highest = self.ahead.max() else {
             return RequestID(self.floor)
         }
-        return RequestID(highest &+ 2)
+        let (next, overflow) = highest.addingReportingOverflow(2)
+        return RequestID(overflow ? highest : next)
     }
 
     /// A request of the peer is over. Returns the limit to announce with MAX_REQUEST_ID, if it is time for that.
@@ -91,9 +97,13 @@ public struct RequestIDLedger: ~Copyable {
     }
 
     private mutating func advance() {
-        self.floor &+= 2
-        while self.ahead.remove(self.floor) != nil {
-            self.floor &+= 2
-        }
+        repeat {
+            let (next, overflow) = self.floor.addingReportingOverflow(2)
+            guard !overflow else {
+                self.isExhausted = true
+                return
+            }
+            self.floor = next
+        } while self.ahead.remove(self.floor) != nil
     }
 }

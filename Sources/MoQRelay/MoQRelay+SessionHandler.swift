@@ -1,13 +1,16 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+import Logging
 public import MoQ
 import MoQWire
+import WebTransport
 
 /// While the relay drains, no request gets here: a session that has sent GOAWAY refuses them itself (GOING_AWAY, or
 /// INTERNAL_ERROR up to draft 16, which has no better code).
 extension MoQRelay: MoQSessionHandler {
     /// Takes note of the session. One whose setup was under way when the drain began is sent GOAWAY now.
     public func sessionDidSetUp(_ session: MoQSession) {
+        self.log.debug("session set up", metadata: Self.metadata(of: session))
         if self.peer(for: session) != nil, let timeout = self.timeToDrain {
             session.sendGoaway(newSessionURI: nil, timeout: timeout)
         }
@@ -15,6 +18,7 @@ extension MoQRelay: MoQSessionHandler {
 
     /// Routes a subscription to its track.
     public func session(_ session: MoQSession, didReceive request: IncomingSubscribe) {
+        self.log.debug("SUBSCRIBE", metadata: Self.metadata(of: session, about: "\(request.track)"))
         if let peer = self.peer(for: session) {
             self.subscribe(request, from: peer)
         }
@@ -22,6 +26,7 @@ extension MoQRelay: MoQSessionHandler {
 
     /// Takes a track that a publisher offers.
     public func session(_ session: MoQSession, didReceive request: IncomingPublish) {
+        self.log.debug("PUBLISH", metadata: Self.metadata(of: session, about: "\(request.track)"))
         if let peer = self.peer(for: session) {
             self.publish(request, from: peer)
         }
@@ -29,6 +34,7 @@ extension MoQRelay: MoQSessionHandler {
 
     /// Files a namespace that a publisher announces.
     public func session(_ session: MoQSession, didReceive request: IncomingPublishNamespace) {
+        self.log.debug("PUBLISH_NAMESPACE", metadata: Self.metadata(of: session, about: "\(request.namespace)"))
         if let peer = self.peer(for: session) {
             self.announce(request, from: peer)
         }
@@ -36,6 +42,7 @@ extension MoQRelay: MoQSessionHandler {
 
     /// Tells a subscriber about namespaces.
     public func session(_ session: MoQSession, didReceive request: IncomingSubscribeNamespace) {
+        self.log.debug("SUBSCRIBE_NAMESPACE", metadata: Self.metadata(of: session, about: "\(request.prefix)"))
         if let peer = self.peer(for: session) {
             self.subscribeNamespace(request, from: peer)
         }
@@ -50,6 +57,19 @@ extension MoQRelay: MoQSessionHandler {
     /// follows them), and its tracks (with PUBLISH_DONE, INTERNAL_ERROR, to their subscribers unless another publisher
     /// stands by).
     public func session(_ session: MoQSession, didClose closure: MoQSessionClosure) {
+        var metadata = Self.metadata(of: session)
+        // The reason is the peer's, so control characters are escaped.
+        metadata["reason"] = "\(closure.description.debugDescription)"
+        self.log.log(level: closure.isClean ? .debug : .info, "session closed", metadata: metadata)
         self.remove(session)
+    }
+
+    /// Who a line in the log is about.
+    private static func metadata(of session: MoQSession, about name: String? = nil) -> Logger.Metadata {
+        var metadata: Logger.Metadata = [
+            "peer": "\(session.transport.peerAddress)", "draft": "\(session.profile.version.number)",
+        ]
+        metadata["name"] = name.map { "\($0)" }
+        return metadata
     }
 }

@@ -144,11 +144,14 @@ extension MoQRelay {
     }
 
     /// The session that is asked for tracks of this namespace: of the longest announced beginning of it the newest
-    /// publisher that is not about to leave.
-    private func publisher(of namespace: TrackNamespace) -> RelayPeer? {
+    /// publisher that is not about to leave, and not among those that were asked in vain.
+    func publisher(of namespace: TrackNamespace, besides asked: Set<ObjectIdentifier> = []) -> RelayPeer? {
         for (_, announcements) in self.announcements.prefixes(of: namespace).reversed() {
-            if let announcement = announcements.last(where: { !$0.owner.isGoingAway }) {
-                return announcement.owner
+            let candidate = announcements.last {
+                !$0.owner.isGoingAway && $0.owner.session.isOpen && !asked.contains(ObjectIdentifier($0.owner))
+            }
+            if let candidate {
+                return candidate.owner
             }
         }
         return nil

@@ -1,5 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+import Logging
 public import MoQ
 public import MoQWire
 public import PacketLoop
@@ -13,7 +14,9 @@ public import WebTransport
 /// Who gets a SUBSCRIBE is decided in this order:
 /// 1. a track that is being forwarded, or that was offered with PUBLISH, is joined;
 /// 2. otherwise the longest announced namespace that the track's namespace begins with decides, and of several
-///    publishers of that namespace the one that announced it last: it gets one SUBSCRIBE, however many subscribers come;
+///    publishers of that namespace the one that announced it last: it gets one SUBSCRIBE, however many subscribers come.
+///    If it refuses or does not answer, the next one is asked, up to
+///    ``MoQRelayConfiguration/maximumPublishersPerTrack`` of them;
 /// 3. otherwise the answer is DOES_NOT_EXIST, at once.
 ///
 /// A publisher is asked for a track by one subscription at a time. Draft 18 (§9.5) would have a relay subscribe to all
@@ -35,6 +38,8 @@ public final class MoQRelay {
     /// Whether the relay is being shut down: GOAWAY went out, and new requests are refused.
     public private(set) var isDraining = false
 
+    /// What happens to sessions and requests; nothing is logged for an object.
+    let log = Logger(label: "moq.relay")
     let ledger: RelayLedger
     var peers: [ObjectIdentifier: RelayPeer] = [:]
     /// Announced namespaces with their publishers, the newest last.
@@ -64,6 +69,7 @@ public final class MoQRelay {
     public func accept(_ transport: any WebTransportSession, profile: DraftProfile) -> MoQSession? {
         guard self.hasRoom else {
             self.ledger.counters.sessionsRefused &+= 1
+            self.log.info("session refused", metadata: ["peer": "\(transport.peerAddress)"])
             transport.close(
                 code: SessionErrorCode.internalError.wireValue(in: profile),
                 reason: self.isDraining ? "going away" : "too many sessions"

@@ -97,6 +97,13 @@ final class SubgroupForwarder: SubgroupConsumer {
             self.openIfWanted(index)
             if case .open(let consumer) = self.legs[index].state {
                 let publisher = self.legs[index].subscriber.publisher
+                guard publisher.forward || publisher.isEnded else {
+                    // The object is left out, so the stream must not go on after it (draft-18 §11.4.3). When the
+                    // subscriber wants objects again, the leg gets a new one.
+                    _ = self.close(index)
+                    consumer.reset(.cancelled)
+                    return
+                }
                 consumer.beginObject(object)
                 handed &+= 1
                 hasRoom = hasRoom || !publisher.isAboveHighWatermark

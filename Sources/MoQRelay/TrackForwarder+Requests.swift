@@ -88,6 +88,7 @@ extension TrackForwarder {
     /// Subscribes to the track on a publisher's session. `attempt` counts the tries that were refused as duplicates.
     func openUpstream(on owner: RelayPeer, attempt: Int = 0) {
         let feed = UpstreamFeed(origin: .subscribed, owner: owner, forwarder: self, forward: true)
+        self.askedPublishers.insert(ObjectIdentifier(owner))
         self.use(feed)
         self.ledger.counters.upstreamSubscribes &+= 1
         self.answerTimer = self.ledger.loop.schedule(after: self.ledger.configuration.upstreamResponseTimeout) {
@@ -127,6 +128,8 @@ extension TrackForwarder {
         switch result {
         case .success(let answer):
             feed.established()
+            self.askedPublishers = []
+            self.refusal = nil
             self.learn(largest: answer.largestObject, properties: answer.properties)
             self.acceptWaiting()
         case .failure(let error):
@@ -160,15 +163,34 @@ extension TrackForwarder {
         }
     }
 
-    /// There is no answer to wait for any more.
+    /// A publisher did not give us the track. Another one that announced the namespace, or a beginning of it, may have
+    /// it all the same: those who wait are refused only when there is nobody left to ask.
     private func upstreamFailed(_ code: RequestErrorCode, reason: String) {
         guard !self.isEstablished else {
             return
         }
+        // "Does not exist" is the weakest answer: the other publisher's may say more.
+        if self.refusal == nil || self.refusal?.code == .doesNotExist {
+            self.refusal = (code, reason)
+        }
         if self.upstreams.isEmpty {
+            if let next = self.nextPublisher {
+                self.openUpstream(on: next)
+                return
+            }
             self.finish()
         }
-        self.rejectWaiting(code, reason: reason)
+        self.rejectWaiting(self.refusal?.code ?? code, reason: self.refusal?.reason ?? reason)
+    }
+
+    /// Who can be asked for the track next; nil when nobody waits for it, or enough publishers were asked.
+    private var nextPublisher: RelayPeer? {
+        guard !self.isOver, !self.waiting.isEmpty,
+            self.askedPublishers.count < self.ledger.configuration.maximumPublishersPerTrack
+        else {
+            return nil
+        }
+        return self.relay?.publisher(of: self.name.namespace, besides: self.askedPublishers)
     }
 
     /// A publisher offers the track.

@@ -44,6 +44,10 @@ final class TrackForwarder {
     private var isPaused = false
     /// Runs while a SUBSCRIBE of the relay is unanswered.
     var answerTimer: LoopTimer?
+    /// The publishers that were sent a SUBSCRIBE since the track was last established.
+    var askedPublishers: Set<ObjectIdentifier> = []
+    /// The most telling of their refusals.
+    var refusal: (code: RequestErrorCode, reason: String)?
 
     init(name: FullTrackName, relay: MoQRelay, ledger: RelayLedger) {
         self.name = name

@@ -42,6 +42,10 @@ final class TrackSubscriber: TrackPublisherDelegate {
         self.forwarder?.subscriberChangedWishes(self)
     }
 
+    func trackPublisherLargestObject(_ publisher: TrackPublisher) -> Location? {
+        self.forwarder?.largest
+    }
+
     func trackPublisherDidDrain(_ publisher: TrackPublisher) {
         self.forwarder?.subscriberDrained()
     }

@@ -145,7 +145,10 @@ final class UpstreamFeed: TrackConsumer {
             }
             self.isUpdating = false
             switch result {
-            case .success:
+            case .success(let answer):
+                if let largest = answer.largestObject {
+                    self.forwarder?.observed(largest)
+                }
                 self.synchronizeForward()
             case .failure(let error) where error.code == .requestLimit:
                 // The update was not sent: the peer permits no request at the moment.

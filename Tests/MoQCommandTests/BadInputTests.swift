@@ -63,7 +63,7 @@ struct BadInputTests {
         BadInput("relay --listen 127.0.0.1:0 --self-signed --keylog /nowhere/keys", 1, "/nowhere/keys"),
         BadInput("relay --listen 127.0.0.1:0 --self-signed --qlog-dir /nowhere/qlog", 1, "/nowhere/qlog"),
         BadInput("relay --listen 192.0.2.1:0 --self-signed", 1, "192.0.2.1"),
-        BadInput("relay --listen host.invalid:0 --self-signed", 1, "host.invalid"),
+        BadInput("relay --listen host.invalid:0 --self-signed", 1, "--listen", "cannot find", "host.invalid"),
         BadInput("sub moqt://host.invalid:4433 --insecure \(track)", 1, "host.invalid"),
         BadInput("sub moqt://127.0.0.1:9 --insecure \(track)", 1, "127.0.0.1:9"),
         BadInput("pub moqt://127.0.0.1:9 --insecure \(track) --input /dev/null", 1, "127.0.0.1:9"),

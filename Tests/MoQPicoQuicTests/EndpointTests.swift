@@ -13,50 +13,6 @@ extension Tag {
     @Tag static var network: Self
 }
 
-/// A server on the loopback interface, and the means to connect to it.
-private struct Stage {
-    let certificate: SelfSignedCertificate
-    let server: MoQPicoQuicServer
-    let address: QUICAddress
-    let atServer = Journal()
-
-    init(drafts: [DraftVersion] = DraftProfile.all.map(\.version)) async throws {
-        self.certificate = try SelfSignedCertificate()
-        let journal = self.atServer
-        self.server = MoQPicoQuicServer(
-            configuration: MoQEndpointConfiguration(drafts: drafts, credentials: .selfSigned(self.certificate))
-        ) { loop in
-            { transport, profile in
-                let session = MoQSession(
-                    transport: transport,
-                    loop: loop,
-                    profile: profile,
-                    handler: TestPeer(journal: journal)
-                )
-                session.start()
-                return session
-            }
-        }
-        self.address = try await self.server.start(on: .loopback(port: 0))
-    }
-
-    var url: String { "moqt://127.0.0.1:\(self.address.port)" }
-
-    func connect(
-        drafts: [DraftVersion] = DraftProfile.all.map(\.version),
-        verification: QUICConfiguration.Verification? = nil,
-        path: String = "",
-        journal: Journal,
-        leavesOnGoaway: Bool = true
-    ) async throws -> MoQPicoQuicClient {
-        var configuration = MoQEndpointConfiguration(drafts: drafts)
-        configuration.quic.verification = verification ?? .pinned([self.certificate.fingerprint])
-        return try await MoQPicoQuicClient.connect(to: MoQURL(self.url + path), configuration: configuration) { _ in
-            TestPeer(journal: journal, leavesOnGoaway: leavesOnGoaway)
-        }
-    }
-}
-
 @Suite("MoQ endpoints over loopback sockets", .tags(.network), .timeLimit(.minutes(2)))
 struct EndpointTests {
     @Test("A track arrives on each draft, and the server knows what was asked for", arguments: DraftProfile.all)

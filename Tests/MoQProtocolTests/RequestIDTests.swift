@@ -108,4 +108,26 @@ struct RequestIDTests {
         let hasSeen = ledger.hasSeen(RequestID(2))
         #expect(hasSeen)
     }
+
+    @Test("After the last id there can be, the first ones are not accepted again", arguments: [Role.client, .server])
+    func exhaustion(peer: Role) throws {
+        let parity: UInt64 = peer == .client ? 0 : 1
+        let last = UInt64.max - 1 + parity
+        var ledger = RequestIDLedger(peer: peer, window: nil)
+        // So many gaps that the lowest of these ids becomes the floor, and from there on none is missing.
+        for step in 0...UInt64(RequestIDLedger.maximumRemembered) {
+            try ledger.receivedRequest(RequestID(last - 2 * step))
+        }
+        for id in [parity, parity + 2, last] {
+            var code: SessionErrorCode?
+            do throws(ProtocolViolation) {
+                try ledger.receivedRequest(RequestID(id))
+            } catch {
+                code = error.code
+            }
+            #expect(code == .invalidRequestID, "\(id)")
+        }
+        let hasSeenAll = ledger.hasSeen(RequestID(parity)) && ledger.hasSeen(RequestID(last))
+        #expect(hasSeenAll)
+    }
 }

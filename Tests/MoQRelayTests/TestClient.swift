@@ -121,6 +121,11 @@ final class TestClient: MoQSessionHandler {
         return followed
     }
 
+    /// Counts a track among those that this client was asked for.
+    func adopt(_ track: TestTrack) {
+        self.tracks.append(track)
+    }
+
     // MARK: MoQSessionHandler
 
     func sessionDidSetUp(_ session: MoQSession) {

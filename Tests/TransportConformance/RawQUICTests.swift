@@ -63,7 +63,7 @@ struct RawQUICTests {
                     #expect(statistics.staleEvents == 0)
                     #expect(statistics.misdirectedEvents == 0)
                     #expect(statistics.activations == 1)
-                    // About one per sixteenth of a window, for the stream and far fewer for the session.
+                    // About one per eighth of a window, for the stream and far fewer for the session.
                     #expect(statistics.windowUpdates < 200)
                 }
             }

@@ -102,13 +102,13 @@ struct StreamManagerIngressTests {
         let recorder = Recorder()
         session.handler = recorder
         let token = try #require(session.manager.acceptStream(self.serverUni))
-        for _ in 0..<99 { session.deliver([0], on: token) }
+        for _ in 0..<199 { session.deliver([0], on: token) }
         #expect(session.backend.calls.isEmpty)
         session.deliver([0], on: token)
-        #expect(session.backend.calls == [.streamLimit(3, 1_700)])
-        for _ in 0..<900 { session.deliver([0], on: token) }
+        #expect(session.backend.calls == [.streamLimit(3, 1_800)])
+        for _ in 0..<1_800 { session.deliver([0], on: token) }
         #expect(session.backend.calls.count == 11)
-        #expect(session.backend.calls.contains(.sessionLimit(17_000)))
+        #expect(session.backend.calls.contains(.sessionLimit(18_000)))
         // A reader that consumes nothing opens nothing.
         recorder.consumes = 0
         session.deliver([UInt8](repeating: 0, count: 500), on: token)

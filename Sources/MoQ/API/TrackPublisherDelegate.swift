@@ -22,6 +22,12 @@ public protocol TrackPublisherDelegate: AnyObject {
     func trackPublisher(_ publisher: TrackPublisher, didChangeForward forward: Bool)
     /// The subscriber changed its wishes; the publisher has applied them. Not called for a change of FORWARD alone.
     func trackPublisher(_ publisher: TrackPublisher, didUpdate parameters: SubscriptionParameters)
+    /// The largest location of the track that the publisher knows of, asked for when the subscriber changes its wishes.
+    ///
+    /// A ``TrackPublisher`` does not see what is published while its subscriber wants nothing. Whoever can say how far the
+    /// track is, says it here: it goes into the answer (draft-18 §10.2.11, "LARGEST_OBJECT"), and relative filters are
+    /// resolved against it.
+    func trackPublisherLargestObject(_ publisher: TrackPublisher) -> Location?
     /// The queue was above the high watermark and fell to the low one.
     func trackPublisherDidDrain(_ publisher: TrackPublisher)
     /// The subscription is over: exactly once, last.
@@ -31,6 +37,10 @@ public protocol TrackPublisherDelegate: AnyObject {
 extension TrackPublisherDelegate {
     /// Does nothing: most publishers do not care.
     public func trackPublisher(_ publisher: TrackPublisher, didUpdate parameters: SubscriptionParameters) {}
+    /// Knows nothing: what was published through the ``TrackPublisher`` itself counts.
+    public func trackPublisherLargestObject(_ publisher: TrackPublisher) -> Location? {
+        nil
+    }
     /// Does nothing: publishers that pace themselves do not care.
     public func trackPublisherDidDrain(_ publisher: TrackPublisher) {}
 }

@@ -113,6 +113,9 @@ extension TrackPublisher: OutgoingRequest {
     private func apply(_ update: RequestUpdate) {
         let wanted = update.parameters
         let wasForwarding = self.isForwarding
+        if let largest = self.delegate?.trackPublisherLargestObject(self) {
+            self.noteLargest(largest)
+        }
         if let filter = wanted.filter {
             let resolved = ObjectFilter(filter, largest: self.largestObject)
             guard !resolved.isExhausted(largest: self.largestObject) else {
