@@ -9,6 +9,12 @@
 #include <unistd.h>
 
 #include <picoquic_internal.h>
+#include <tls_api.h>
+
+void cpq_prepare_library(void) {
+    picoquic_tls_api_init();
+    picoquic_register_all_congestion_control_algorithms();
+}
 
 const char *cpq_compiled_version(void) {
     return PICOQUIC_VERSION;

@@ -261,14 +261,24 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
         for _ in 0..<Self.roundsAtEnd where self.hasWork {
             self.drainOnce()
         }
-        self.timers.cancelAll()
-        var leftovers = self.inbox.withLock { inbox in
+        // What came after that look at the queue has been accepted as well, and somebody may wait for it.
+        let last = self.inbox.withLock { inbox in
             inbox.isClosed = true
             let jobs = inbox.jobs
             inbox.jobs = []
             return jobs
         }
-        leftovers += self.local
+        for job in last {
+            self.perform(job)
+        }
+        self.jobsRun.add(UInt64(last.count), ordering: .relaxed)
+        // Letting go of a timer may post, and a job may schedule a timer.
+        for _ in 0..<Self.roundsAtEnd where !self.local.isEmpty || self.timers.count > 0 {
+            self.timers.cancelAll()
+            self.drainOnce()
+        }
+        self.timers.cancelAll()
+        let leftovers = self.local
         self.local = []
         self.localQueued.store(0, ordering: .relaxed)
         self.owner.store(0, ordering: .relaxed)

@@ -44,6 +44,7 @@ final class QUICContext {
         loop: PacketLoop,
         acceptor: ((QUICConnection) -> (any QUICConnectionDelegate)?)?
     ) throws(QUICError) {
+        QUICLibrary.prepare()
         try configuration.validate()
         self.loop = loop
         self.configuration = configuration
@@ -129,7 +130,6 @@ final class QUICContext {
 
     private func configure(_ quic: OpaquePointer) throws(QUICError) {
         let configuration = self.configuration
-        CongestionControl.register()
         unsafe picoquic_set_default_congestion_algorithm(
             quic,
             picoquic_get_congestion_algorithm(configuration.congestionControl)

@@ -19,7 +19,11 @@ final class Journal: Sendable {
         var trackEnds = 0
     }
 
+    /// Tells waiters apart.
+    private final class Ticket: Sendable {}
+
     private struct Waiter {
+        var ticket: Ticket
         var condition: @Sendable (Facts) -> Bool
         var continuation: CheckedContinuation<Void, Never>
     }
@@ -41,19 +45,29 @@ final class Journal: Sendable {
         }
     }
 
-    /// Waits until a condition holds. The suite's time limit bounds it.
+    /// Waits until a condition holds. The suite's time limit bounds it: a test that is cancelled waits no longer.
     func wait(until condition: @escaping @Sendable (Facts) -> Bool) async {
-        await withCheckedContinuation { continuation in
-            let isSatisfied = self.content.withLock { content in
-                if condition(content.facts) {
-                    return true
+        let ticket = Ticket()
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isOver = self.content.withLock { content in
+                    if condition(content.facts) || Task.isCancelled {
+                        return true
+                    }
+                    content.waiters.append(Waiter(ticket: ticket, condition: condition, continuation: continuation))
+                    return false
                 }
-                content.waiters.append(Waiter(condition: condition, continuation: continuation))
-                return false
+                if isOver {
+                    continuation.resume()
+                }
             }
-            if isSatisfied {
-                continuation.resume()
+        } onCancel: {
+            let waiter = self.content.withLock { content in
+                let waiter = content.waiters.first { $0.ticket === ticket }
+                content.waiters.removeAll { $0.ticket === ticket }
+                return waiter
             }
+            waiter?.continuation.resume()
         }
     }
 }

@@ -8,7 +8,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Churn")
+@Suite("Churn", .timeLimit(.minutes(2)))
 struct ChurnTests {
     /// A client and what it has asked for.
     private struct Visitor {

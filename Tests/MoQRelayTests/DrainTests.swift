@@ -8,7 +8,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Drain")
+@Suite("Drain", .timeLimit(.minutes(2)))
 struct DrainTests {
     @Test("GOAWAY goes to everybody; what stands goes on; what is new is refused", arguments: DraftPair.all)
     func goaway(_ drafts: DraftPair) throws {

@@ -8,7 +8,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Fan-out")
+@Suite("Fan-out", .timeLimit(.minutes(2)))
 struct FanOutTests {
     @Test("Many subscribers share one upstream subscription and all get everything", arguments: DraftPair.all)
     func oneUpstream(_ drafts: DraftPair) throws {

@@ -8,7 +8,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("One session's faults are its own")
+@Suite("One session's faults are its own", .timeLimit(.minutes(2)))
 struct IsolationTests {
     private static func sendGarbage(_ client: TestClient) throws {
         let stream = try client.transport.openUnidirectionalStream(priority: .control)

@@ -8,7 +8,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Joining a track that is under way")
+@Suite("Joining a track that is under way", .timeLimit(.minutes(2)))
 struct LateJoinTests {
     /// A world in which group 5 is open and its objects 0 and 1 have been sent, to a first subscriber.
     private struct Scene {

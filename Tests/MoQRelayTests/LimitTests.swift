@@ -8,7 +8,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Limits")
+@Suite("Limits", .timeLimit(.minutes(2)))
 struct LimitTests {
     /// EXCESSIVE_LOAD, or what it becomes in a draft without it.
     private static func excessiveLoad(_ draft: DraftProfile) -> RequestErrorCode {

@@ -8,7 +8,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Namespaces")
+@Suite("Namespaces", .timeLimit(.minutes(2)))
 struct NamespaceTests {
     private static func namespaces(_ paths: String...) -> Set<TrackNamespace> {
         Set(paths.map { TrackNamespace(path: $0) })

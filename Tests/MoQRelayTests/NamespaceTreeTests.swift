@@ -4,7 +4,7 @@ import MoQRelay
 import MoQWire
 import Testing
 
-@Suite("Namespace tree")
+@Suite("Namespace tree", .timeLimit(.minutes(2)))
 struct NamespaceTreeTests {
     @Test("An exact lookup finds its own value only")
     func exact() {

@@ -8,7 +8,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Properties")
+@Suite("Properties", .timeLimit(.minutes(2)))
 struct PropertyTests {
     private static func pairs() throws -> [KeyValuePair] {
         [

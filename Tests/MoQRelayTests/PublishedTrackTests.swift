@@ -8,7 +8,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Tracks offered with PUBLISH")
+@Suite("Tracks offered with PUBLISH", .timeLimit(.minutes(2)))
 struct PublishedTrackTests {
     @Test("The flow is on while somebody wants it", arguments: DraftPair.all)
     func forwardToggles(_ drafts: DraftPair) throws {

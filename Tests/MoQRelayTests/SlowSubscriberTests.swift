@@ -9,7 +9,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Slow subscribers")
+@Suite("Slow subscribers", .timeLimit(.minutes(2)))
 struct SlowSubscriberTests {
     private static let bound = 512 << 10
 

@@ -8,7 +8,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("The end of subscriptions")
+@Suite("The end of subscriptions", .timeLimit(.minutes(2)))
 struct TeardownTests {
     @Test("The last subscriber takes the upstream subscription along, and not before", arguments: DraftPair.all)
     func lastLeaver(_ drafts: DraftPair) throws {

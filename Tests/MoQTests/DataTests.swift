@@ -7,7 +7,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Objects")
+@Suite("Objects", .timeLimit(.minutes(2)))
 struct DataTests {
     @Test(
         "Subgroups arrive whole over small packets, with loss, and PUBLISH_DONE counts them",
@@ -236,7 +236,7 @@ struct DataTests {
     }
 }
 
-@Suite("The end of a publisher")
+@Suite("The end of a publisher", .timeLimit(.minutes(2)))
 struct PublisherEndTests {
     @Test("PUBLISH_DONE waits for a subgroup that has begun, even without an object", arguments: Variant.all)
     func waitsForSubgroup(variant: Variant) throws {

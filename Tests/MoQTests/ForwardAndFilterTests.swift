@@ -7,7 +7,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Forwarding and filters")
+@Suite("Forwarding and filters", .timeLimit(.minutes(2)))
 struct ForwardAndFilterTests {
     @Test("Nothing flows with FORWARD 0, and everything from the next subgroup on with 1", arguments: Variant.all)
     func forward(variant: Variant) throws {
@@ -179,7 +179,7 @@ struct ForwardAndFilterTests {
     }
 }
 
-@Suite("Priorities")
+@Suite("Priorities", .timeLimit(.minutes(2)))
 struct PriorityTests {
     /// A link so slow that what is sent first arrives first.
     private static func harness(_ profile: DraftProfile) -> Harness {
@@ -254,7 +254,7 @@ struct PriorityTests {
     }
 }
 
-@Suite("Mandatory track properties")
+@Suite("Mandatory track properties", .timeLimit(.minutes(2)))
 struct MandatoryPropertyTests {
     private func properties() throws -> PropertyList {
         try PropertyList([try #require(KeyValuePair(type: 0x4242, integer: 1))])

@@ -7,7 +7,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Garbage")
+@Suite("Garbage", .timeLimit(.minutes(2)))
 struct GarbageTests {
     /// Numbers that are the same in every run (SplitMix64).
     private struct Generator: RandomNumberGenerator {

@@ -7,7 +7,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Namespaces")
+@Suite("Namespaces", .timeLimit(.minutes(2)))
 struct NamespaceTests {
     static let space = TrackNamespace(path: "live/a")
 

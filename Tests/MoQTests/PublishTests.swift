@@ -7,7 +7,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Publishing")
+@Suite("Publishing", .timeLimit(.minutes(2)))
 struct PublishTests {
     /// Offers the track and lets the other side accept it.
     private func offer(

@@ -7,7 +7,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Calls from inside callbacks")
+@Suite("Calls from inside callbacks", .timeLimit(.minutes(2)))
 struct ReentrancyTests {
     /// The callbacks that a session is closed from.
     enum Place: String, CaseIterable, Sendable {

@@ -7,7 +7,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Limits on requests")
+@Suite("Limits on requests", .timeLimit(.minutes(2)))
 struct RequestLimitTests {
     @Test(
         "At draft 16 requests wait for MAX_REQUEST_ID, which rises as requests end",

@@ -7,7 +7,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Setup and close")
+@Suite("Setup and close", .timeLimit(.minutes(2)))
 struct SetupTests {
     @Test("Both sides learn what the other said, once", arguments: DraftProfile.all)
     func setup(profile: DraftProfile) throws {

@@ -7,7 +7,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Subscribers that do not read")
+@Suite("Subscribers that do not read", .timeLimit(.minutes(2)))
 struct SlowSubscriberTests {
     private func harness(_ variant: Variant, maximum: Int) -> Harness {
         var configuration = MoQSessionConfiguration()

@@ -7,7 +7,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Subscribing")
+@Suite("Subscribing", .timeLimit(.minutes(2)))
 struct SubscribeTests {
     @Test("SUBSCRIBE and its answer carry what they should", arguments: Variant.all)
     func accepted(variant: Variant) throws {

@@ -7,7 +7,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("What a peer must not do")
+@Suite("What a peer must not do", .timeLimit(.minutes(2)))
 struct ViolationTests {
     static let roles: [Role] = [.client, .server]
 

@@ -3,7 +3,7 @@
 import PacketLoop
 import Testing
 
-@Suite("Timers in virtual time")
+@Suite("Timers in virtual time", .timeLimit(.minutes(1)))
 struct TimerTests {
     @Test("Timers fire at their deadline, in the order of deadlines, then of scheduling")
     func order() {

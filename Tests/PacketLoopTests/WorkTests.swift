@@ -123,6 +123,67 @@ struct WorkTests {
         #expect(!loop.isOnLoop)
     }
 
+    @Test("Whatever the loop accepted while it was being stopped has run when it has stopped")
+    func acceptedWorkRuns() {
+        for _ in 0..<5 {
+            let driver = LoopThread()
+            let loop = driver.loop
+            let ran = Atomic<Int>(0)
+            let accepted = Atomic<Int>(0)
+            let threads = DispatchGroup()
+            let posting = DispatchGroup()
+            for _ in 0..<4 {
+                threads.enter()
+                posting.enter()
+                Thread.detachNewThread {
+                    posting.leave()
+                    while loop.post({ ran.add(1, ordering: .relaxed) }) {
+                        accepted.add(1, ordering: .relaxed)
+                    }
+                    threads.leave()
+                }
+            }
+            posting.wait()
+            driver.stop()
+            threads.wait()
+            #expect(ran.load(ordering: .relaxed) == accepted.load(ordering: .relaxed))
+        }
+    }
+
+    @Test("Work that comes while the loop lets go of its timers is refused or run, but never lost")
+    func lateWork() {
+        final class Late {
+            let body: () -> Void
+            init(_ body: @escaping () -> Void) {
+                self.body = body
+            }
+            deinit { self.body() }
+        }
+        let loop = PacketLoop(label: "late")
+        let accepted = Atomic<Int>(0)
+        let ran = Atomic<Int>(0)
+        let attempts = Atomic<Int>(0)
+        loop.begin()
+        do {
+            let late = Late {
+                let posting = DispatchGroup()
+                posting.enter()
+                Thread.detachNewThread {
+                    attempts.add(1, ordering: .relaxed)
+                    if loop.post({ ran.add(1, ordering: .relaxed) }) {
+                        accepted.add(1, ordering: .relaxed)
+                    }
+                    posting.leave()
+                }
+                posting.wait()
+            }
+            loop.schedule(after: .seconds(1)) { withExtendedLifetime(late) {} }
+        }
+        loop.end()
+        #expect(attempts.load(ordering: .relaxed) == 1)
+        #expect(ran.load(ordering: .relaxed) == accepted.load(ordering: .relaxed))
+    }
+
     @Test("A value bound to the loop is readable there and comes back there to be released")
     func loopBound() async throws {
         final class Witness {

@@ -17,7 +17,11 @@ final class Witness: Sendable {
         var isReady = false
     }
 
+    /// Tells waiters apart.
+    private final class Ticket: Sendable {}
+
     private struct Waiter {
+        var ticket: Ticket
         var condition: @Sendable (State) -> Bool
         var continuation: CheckedContinuation<Void, Never>
     }
@@ -41,19 +45,29 @@ final class Witness: Sendable {
         }
     }
 
-    /// Waits until a condition holds. The suite's time limit bounds it.
+    /// Waits until a condition holds. The suite's time limit bounds it: a test that is cancelled waits no longer.
     func wait(until condition: @escaping @Sendable (State) -> Bool) async {
-        await withCheckedContinuation { continuation in
-            let isSatisfied = self.content.withLock { content in
-                if condition(content.state) {
-                    return true
+        let ticket = Ticket()
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isOver = self.content.withLock { content in
+                    if condition(content.state) || Task.isCancelled {
+                        return true
+                    }
+                    content.waiters.append(Waiter(ticket: ticket, condition: condition, continuation: continuation))
+                    return false
                 }
-                content.waiters.append(Waiter(condition: condition, continuation: continuation))
-                return false
+                if isOver {
+                    continuation.resume()
+                }
             }
-            if isSatisfied {
-                continuation.resume()
+        } onCancel: {
+            let waiter = self.content.withLock { content in
+                let waiter = content.waiters.first { $0.ticket === ticket }
+                content.waiters.removeAll { $0.ticket === ticket }
+                return waiter
             }
+            waiter?.continuation.resume()
         }
     }
 }

@@ -79,14 +79,34 @@ struct LifetimeTests {
         }
     }
 
+    @Test("The first endpoints of a process may all start at once")
+    func firstUse() async {
+        await #expect(processExitsWith: .success) {
+            let certificate = try SelfSignedCertificate()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<8 {
+                    group.addTask {
+                        var configuration = QUICConfiguration(applicationProtocols: ["x"])
+                        configuration.credentials = .selfSigned(certificate)
+                        let endpoint = PicoQuicExecutor(configuration: configuration)
+                        try await endpoint.start(on: .loopback(port: 0))
+                        await endpoint.stop()
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
     @Test("A cancelled connect returns at once")
     func cancel() async throws {
         let client = PicoQuicExecutor(configuration: QUICConfiguration(applicationProtocols: ["x"]))
         try await client.start()
-        let silent = PicoQuicExecutor(configuration: QUICConfiguration(applicationProtocols: ["x"]))
-        let address = try await silent.start(on: .loopback(port: 0))
+        // An endpoint without a certificate would refuse, which ends the attempt as well.
+        let silent = try UDPProxy(to: 9)
+        silent.cut(true)
         let task = Task {
-            try await client.connect(to: "127.0.0.1", port: address.port, timeout: .seconds(60)) { _ in
+            try await client.connect(to: "127.0.0.1", port: silent.port, timeout: .seconds(60)) { _ in
                 EchoDelegate(witness: Witness(), echoes: false)
             }
         }
@@ -97,7 +117,7 @@ struct LifetimeTests {
         #expect(error?.code == .stopped)
         #expect(ContinuousClock.now - start < .seconds(2))
         await client.stop()
-        await silent.stop()
+        silent.stop()
     }
 
     @Test("A silent connection ends by its idle timeout, and says so")

@@ -5,7 +5,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("The simulated link")
+@Suite("The simulated link", .timeLimit(.minutes(1)))
 struct InMemoryLinkTests {
     /// A link with a peer at each end.
     private struct Ends {

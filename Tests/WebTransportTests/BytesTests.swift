@@ -3,7 +3,7 @@
 import Testing
 import WebTransport
 
-@Suite("Bytes")
+@Suite("Bytes", .timeLimit(.minutes(1)))
 struct BytesTests {
     @Test("slices share content and compare by it")
     func slices() {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import WebTransport
 
-@Suite("Queues")
+@Suite("Queues", .timeLimit(.minutes(1)))
 struct QueueTests {
     private func take(_ count: Int, from queue: inout EgressQueue) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)

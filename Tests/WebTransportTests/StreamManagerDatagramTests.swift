@@ -3,7 +3,7 @@
 import Testing
 import WebTransport
 
-@Suite("The stream manager's datagrams")
+@Suite("The stream manager's datagrams", .timeLimit(.minutes(1)))
 struct StreamManagerDatagramTests {
     @Test("datagrams that are late or do not fit any more do not hold up the next")
     func datagrams() throws {

@@ -3,7 +3,7 @@
 import Testing
 import WebTransport
 
-@Suite("What the stream manager sends")
+@Suite("What the stream manager sends", .timeLimit(.minutes(1)))
 struct StreamManagerEgressTests {
     @Test("a stream is marked ready once, and asked until it is empty")
     func activity() throws {

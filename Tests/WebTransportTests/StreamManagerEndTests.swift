@@ -3,7 +3,7 @@
 import Testing
 import WebTransport
 
-@Suite("How the stream manager ends a session")
+@Suite("How the stream manager ends a session", .timeLimit(.minutes(1)))
 struct StreamManagerEndTests {
     private let serverUni = StreamID(rawValue: 3)
     private let serverBidi = StreamID(rawValue: 1)

@@ -3,7 +3,7 @@
 import Testing
 import WebTransport
 
-@Suite("What the stream manager receives")
+@Suite("What the stream manager receives", .timeLimit(.minutes(1)))
 struct StreamManagerIngressTests {
     private let serverUni = StreamID(rawValue: 3)
     private let serverBidi = StreamID(rawValue: 1)

@@ -10,6 +10,12 @@
 #include <picoquic.h>
 #include <picoquic_packet_loop.h>
 
+// MARK: - The library
+
+/// Fills the library's tables of cryptography and of congestion control, which all contexts share. To be called once,
+/// before the first context: the library would do the former in the first context, unguarded against a second thread.
+void cpq_prepare_library(void);
+
 // MARK: - Connections
 
 /// The version of picoquic that these shims were compiled against, as in its header ("1.1.53.0").

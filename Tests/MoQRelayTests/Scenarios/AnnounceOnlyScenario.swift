@@ -8,7 +8,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Interop scenarios: announce-only and publish-namespace-done")
+@Suite("Interop scenarios: announce-only and publish-namespace-done", .timeLimit(.minutes(2)))
 struct AnnounceOnlyScenario {
     @Test("A namespace is announced and accepted", arguments: DraftProfile.all)
     func announceOnly(_ draft: DraftProfile) {

@@ -8,7 +8,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Interop scenario: announce-subscribe")
+@Suite("Interop scenario: announce-subscribe", .timeLimit(.minutes(2)))
 struct AnnounceSubscribeScenario {
     @Test("A subscription reaches the announcer, with forward state 1", arguments: DraftPair.all)
     func announceSubscribe(_ drafts: DraftPair) {

@@ -8,7 +8,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Interop scenario: data-subgroup-basic")
+@Suite("Interop scenario: data-subgroup-basic", .timeLimit(.minutes(2)))
 struct DataSubgroupBasicScenario {
     /// The track lies sixteen fields below what was announced.
     static let suffix = ["moq-test-00", "0", "0", "0", "2", "4", "5", "64", "32", "2", "1", "1", "0", "-1", "-1", "0"]

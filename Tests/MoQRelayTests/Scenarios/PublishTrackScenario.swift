@@ -8,7 +8,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Interop scenarios: publish-track-only and publish-track-subscribe")
+@Suite("Interop scenarios: publish-track-only and publish-track-subscribe", .timeLimit(.minutes(2)))
 struct PublishTrackScenario {
     @Test("A track that is published for nobody is accepted, and ended in peace", arguments: DraftProfile.all)
     func publishTrackOnly(_ draft: DraftProfile) throws {

@@ -8,7 +8,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Interop scenario: setup-only")
+@Suite("Interop scenario: setup-only", .timeLimit(.minutes(2)))
 struct SetupOnlyScenario {
     @Test("A client sets a session up and closes it with code 0", arguments: DraftProfile.all)
     func setupOnly(_ draft: DraftProfile) {

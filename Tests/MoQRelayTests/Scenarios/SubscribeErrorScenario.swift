@@ -8,7 +8,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Interop scenarios: subscribe-error and subscribe-before-announce")
+@Suite("Interop scenarios: subscribe-error and subscribe-before-announce", .timeLimit(.minutes(2)))
 struct SubscribeErrorScenario {
     @Test("A track that nobody publishes does not exist", arguments: DraftProfile.all)
     func subscribeError(_ draft: DraftProfile) {

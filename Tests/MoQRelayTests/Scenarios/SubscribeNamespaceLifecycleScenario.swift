@@ -8,7 +8,7 @@ import Testing
 import WebTransport
 import WebTransportInMemory
 
-@Suite("Interop scenario: subscribe-namespace-lifecycle")
+@Suite("Interop scenario: subscribe-namespace-lifecycle", .timeLimit(.minutes(2)))
 struct SubscribeNamespaceLifecycleScenario {
     @Test("A followed namespace appears and disappears", arguments: DraftPair.all)
     func lifecycle(_ drafts: DraftPair) {
