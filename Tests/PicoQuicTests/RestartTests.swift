@@ -1,0 +1,47 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import Foundation
+import PacketLoop
+import PicoQuic
+import Testing
+
+@Suite("Starts and restarts", .tags(.network), .timeLimit(.minutes(3)))
+struct RestartTests {
+    #if os(Linux)
+    @Test("A thousand starts and stops leave neither descriptors nor memory behind")
+    func cycles() async {
+        // In a process of its own, where nobody else opens anything.
+        await #expect(processExitsWith: .success) {
+            func descriptors() throws -> Int {
+                try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count
+            }
+            func residentPages() throws -> Int {
+                let text = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8)
+                return text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+            }
+            let certificate = try SelfSignedCertificate()
+            var configuration = QUICConfiguration(
+                applicationProtocols: ["x"],
+                credentials: .selfSigned(certificate)
+            )
+            configuration.maximumConnections = 64
+            func cycle() async throws {
+                let endpoint = PicoQuicExecutor(configuration: configuration) { _ in nil }
+                try await endpoint.start(on: .loopback(port: 0))
+                await endpoint.stop()
+            }
+            for _ in 0..<100 {
+                try await cycle()
+            }
+            let open = try descriptors()
+            let pages = try residentPages()
+            for _ in 0..<1_000 {
+                try await cycle()
+            }
+            #expect(try descriptors() == open)
+            // A context of the library alone is more than a kilobyte: a leak of each would be hundreds of pages.
+            #expect(try residentPages() - pages < 2_000)
+        }
+    }
+    #endif
+}
