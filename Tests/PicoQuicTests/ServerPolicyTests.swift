@@ -1,5 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+import Foundation
 import PacketLoop
 import Testing
 
@@ -23,6 +24,26 @@ struct ServerPolicyTests {
             await fixture.stop()
             proxy.stop()
         }
+    }
+
+    @Test("Connections that began with a Retry are logged like any other")
+    func retryWithLog() async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let fixture = try await Fixture(adjust: { configuration in
+            configuration.retryPolicy = .always
+            configuration.qlogDirectory = folder.path
+        })
+        let count = 10
+        for _ in 0..<count {
+            let link = try await fixture.connect()
+            let stream = try await link.send([1, 2, 3])
+            await link.witness.wait { $0.finished.contains(stream) }
+        }
+        await fixture.stop()
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        #expect(files.filter { $0.hasSuffix(".qlog") }.count >= count)
     }
 
     @Test("After a restart with the same seed a client's connection is reset at once, with another seed it is not")
