@@ -140,7 +140,8 @@ struct HandshakeTests {
                     var logs: [EventLog] = []
                     for _ in 0..<handshakesPerWorker {
                         let log = EventLog()
-                        let connection = try? await client.connect(to: "127.0.0.1", port: port, timeout: .seconds(3)) { _ in
+                        let connection = try? await client.connect(to: "127.0.0.1", port: port, timeout: .seconds(3)) {
+                            _ in
                             LoggingDelegate(log: log)
                         }
                         guard connection != nil else { break }
