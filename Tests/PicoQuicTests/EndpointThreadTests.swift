@@ -143,8 +143,7 @@ struct EndpointThreadTests {
         await endpoint.stop()
         waits.sort()
         #expect(waits[0] >= .microseconds(250))
-        // The best of many: a busy machine delays any one of them, a loop that counts in milliseconds delays all.
-        #expect(waits[0] < .milliseconds(1))
+        #expect(waits[50] < .milliseconds(1))
     }
 
     @Test("Loops run on the monotonic clock, in microseconds")
