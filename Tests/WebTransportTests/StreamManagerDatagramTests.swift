@@ -55,4 +55,18 @@ struct StreamManagerDatagramTests {
         session.close(code: 0, reason: "")
         #expect(code([1]) == .sessionClosed)
     }
+
+    @Test("of a million datagrams that nobody sends, the queue keeps its bound and counts the others")
+    func flood() throws {
+        let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
+        let total = 1_000_000
+        let datagram = Bytes([UInt8](repeating: 1, count: 100))
+        for _ in 0..<total { try session.sendDatagram(datagram) }
+        let bound = session.manager.configuration.datagramQueueCount
+        #expect(session.statistics.datagramsQueued == bound)
+        #expect(session.statistics.datagramsDroppedFull == UInt64(total - bound))
+        // The transport was told once: there was always something to send.
+        #expect(session.backend.calls == [.datagrams])
+    }
 }
