@@ -136,7 +136,7 @@ let package = Package(
         ),
         .testTarget(
             name: "MoQCommandTests",
-            dependencies: ["MoQCommand", "MoQExecutable", "WebTransport", "MoQWire", "TestSupport"],
+            dependencies: ["MoQCommand", "MoQExecutable", "WebTransport", "MoQWire", "PacketLoop", "TestSupport"],
             swiftSettings: settings
         ),
     ]

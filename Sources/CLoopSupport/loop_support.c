@@ -81,3 +81,28 @@ int cls_anonymous_file(const char *name, const void *bytes, size_t count) {
     lseek(fd, 0, SEEK_SET);
     return fd;
 }
+
+// Not in the header: Swift's importer of C does not know that a sanitizer is on, the compiler of this file does.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CLS_TELLS_SANITIZER 1
+void __tsan_acquire(void *address);
+void __tsan_release(void *address);
+#endif
+#endif
+
+void cls_turn_begins(void *address) {
+#ifdef CLS_TELLS_SANITIZER
+    __tsan_acquire(address);
+#else
+    (void)address;
+#endif
+}
+
+void cls_turn_ends(void *address) {
+#ifdef CLS_TELLS_SANITIZER
+    __tsan_release(address);
+#else
+    (void)address;
+#endif
+}

@@ -1,11 +1,10 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 internal import PacketLoop
-internal import Synchronization
 
 /// Keeps something that was made on a loop where a command can find it later. Set once, on the loop.
 final class LoopCell<Value>: Sendable {
-    private let content = Mutex<LoopBound<Value>?>(nil)
+    private let content = Locked<LoopBound<Value>?>(nil)
 
     /// Keeps a value. Precondition: called on the loop.
     func set(_ value: Value, on loop: PacketLoop) {

@@ -1,6 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
-internal import Synchronization
+internal import PacketLoop
 
 /// The one end that a command comes to. Whoever reports an end first, from any thread, decides; later reports are
 /// ignored. One task waits for it.
@@ -11,7 +11,7 @@ final class Outcome<Value: Sendable>: Sendable {
         case decided(Result<Value, CommandFailure>)
     }
 
-    private let state = Mutex(State.open)
+    private let state = Locked(State.open)
 
     /// Reports an end. Returns whether it was the first.
     @discardableResult

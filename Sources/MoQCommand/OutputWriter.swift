@@ -1,7 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 internal import Foundation
-internal import Synchronization
+internal import PacketLoop
 internal import WebTransport
 
 /// Writes on a thread of its own what the loop hands over in batches, so that a slow disk or reader never holds up the
@@ -29,7 +29,7 @@ final class OutputWriter: Sendable {
     }
 
     private let file: OutputFile
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private let work = DispatchSemaphore(value: 0)
     private let didDrain: @Sendable () -> Void
     private let didFail: @Sendable (CommandFailure) -> Void

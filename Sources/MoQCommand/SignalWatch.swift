@@ -1,7 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 internal import Foundation
-internal import Synchronization
+internal import PacketLoop
 
 /// Receives the signals of the process on the main thread, outside of any handler: anything may be called there.
 ///
@@ -19,7 +19,7 @@ final class SignalWatch: Sendable {
         var temporaryFiles: Set<String> = []
     }
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     /// Keeps the signals from the calling thread and from all threads that are started later. Called once, before there
     /// are other threads.

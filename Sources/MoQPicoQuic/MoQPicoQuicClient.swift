@@ -4,7 +4,6 @@ public import MoQ
 public import MoQWire
 public import PacketLoop
 public import PicoQuic
-import Synchronization
 import WebTransport
 import WebTransportPicoQuic
 
@@ -62,7 +61,7 @@ public final class MoQPicoQuicClient: Sendable {
         let endpoint = PicoQuicExecutor(label: "moq-client", configuration: configuration.effectiveQUIC)
         let loop = endpoint.loop
         try await endpoint.start()
-        let made = Mutex<Made?>(nil)
+        let made = Locked<Made?>(nil)
         do throws(QUICError) {
             try await endpoint.connect(to: url.host, port: url.port, timeout: timeout) { connection in
                 let transport = PicoQuicWebTransport(

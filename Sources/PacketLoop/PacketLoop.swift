@@ -52,8 +52,8 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
     public let tasks: PacketLoopTaskExecutor
 
     private let clock: @Sendable () -> UInt64
-    private let inbox = Mutex(Inbox())
-    private let waker = Mutex<Waker?>(nil)
+    private let inbox = Locked(Inbox())
+    private let waker = Locked<Waker?>(nil)
     private let wakePending = Atomic<Bool>(false)
     private let owner = Atomic<UInt>(0)
     private let wakes = Atomic<UInt64>(0)

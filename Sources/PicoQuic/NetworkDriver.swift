@@ -4,7 +4,6 @@ import CLoopSupport
 import CPicoquic
 import CPicoquicShims
 import PacketLoop
-import Synchronization
 
 #if canImport(Glibc)
 import Glibc
@@ -33,7 +32,7 @@ final class NetworkDriver: @unchecked Sendable {
 
     let loop: PacketLoop
     let context: QUICContext
-    private let shared = Mutex(Shared())
+    private let shared = Locked(Shared())
     private let parameters: UnsafeMutablePointer<picoquic_packet_loop_param_t>
     private let name: CStringBox?
     private var thread: OpaquePointer?

@@ -2,7 +2,6 @@
 
 import CPicoquic
 public import PacketLoop
-import Synchronization
 
 /// A QUIC endpoint: one context of the library, one loop, and the thread that runs both.
 ///
@@ -39,7 +38,7 @@ public final class PicoQuicExecutor: Sendable {
     public let configuration: QUICConfiguration
 
     private let acceptor: (@Sendable (QUICConnection) -> (any QUICConnectionDelegate)?)?
-    private let state = Mutex(State.idle)
+    private let state = Locked(State.idle)
 
     /// Creates an endpoint. Nothing is opened before the start.
     ///

@@ -1,7 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 import Foundation
-import Synchronization
+import PacketLoop
 
 @testable import MoQCommand
 
@@ -38,7 +38,7 @@ final class ChildProcess: Sendable {
     private let process: Process
     private let arguments: [String]
     private let input = Pipe()
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private let began = ContinuousClock.now
 
     /// Where the executable is: beside the tests.

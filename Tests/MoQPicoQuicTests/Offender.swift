@@ -3,7 +3,6 @@
 import MoQWire
 import PacketLoop
 import PicoQuic
-import Synchronization
 import WebTransport
 import WebTransportPicoQuic
 
@@ -21,7 +20,7 @@ final class Offender: Sendable {
         let endpoint = PicoQuicExecutor(label: "offender", configuration: configuration)
         let loop = endpoint.loop
         let journal = Journal()
-        let made = Mutex<LoopBound<Attacker>?>(nil)
+        let made = Locked<LoopBound<Attacker>?>(nil)
         try await endpoint.start()
         try await endpoint.connect(to: "127.0.0.1", port: stage.address.port) { connection in
             let transport = PicoQuicWebTransport(connection: connection, loop: loop)

@@ -3,7 +3,6 @@
 import MoQ
 import MoQWire
 import PacketLoop
-import Synchronization
 import WebTransport
 
 /// What tests want to know of the sessions of one side, readable from any thread, awaitable.
@@ -28,7 +27,7 @@ final class Journal: Sendable {
         var continuation: CheckedContinuation<Void, Never>
     }
 
-    private let content = Mutex<(facts: Facts, waiters: [Waiter])>((Facts(), []))
+    private let content = Locked<(facts: Facts, waiters: [Waiter])>((Facts(), []))
 
     var facts: Facts { self.content.withLock { $0.facts } }
 

@@ -12,7 +12,7 @@ struct WorkTests {
         let driver = LoopThread()
         let loop = driver.loop
         let perThread = 4_000
-        let seen = Mutex([[Int]](repeating: [], count: 16))
+        let seen = Locked([[Int]](repeating: [], count: 16))
         let threads = DispatchGroup()
         for producer in 0..<16 {
             threads.enter()
@@ -42,9 +42,9 @@ struct WorkTests {
     @Test("A burst posted while the loop is busy costs one wake")
     func oneWakePerBurst() {
         let loop = PacketLoop(label: "wakes")
-        let wakes = Mutex(0)
+        let wakes = Locked(0)
         loop.attach { wakes.withLock { $0 += 1 } }
-        let ran = Mutex(0)
+        let ran = Locked(0)
         for _ in 0..<1_000 {
             loop.post { ran.withLock { $0 += 1 } }
         }
@@ -197,7 +197,7 @@ struct WorkTests {
         }
         let driver = LoopThread()
         let loop = driver.loop
-        let releasedOnLoop = Mutex<Bool?>(nil)
+        let releasedOnLoop = Locked<Bool?>(nil)
         do {
             let bound = try await loop.run {
                 LoopBound(Witness(loop: loop) { on in releasedOnLoop.withLock { $0 = on } }, on: loop)

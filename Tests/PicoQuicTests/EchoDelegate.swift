@@ -2,7 +2,6 @@
 
 import PacketLoop
 import PicoQuic
-import Synchronization
 
 /// What a test wants to know of a connection, readable from any thread.
 final class Witness: Sendable {
@@ -26,7 +25,7 @@ final class Witness: Sendable {
         var continuation: CheckedContinuation<Void, Never>
     }
 
-    private let content = Mutex<(state: State, waiters: [Waiter])>((State(), []))
+    private let content = Locked<(state: State, waiters: [Waiter])>((State(), []))
 
     /// The facts so far.
     var state: State { self.content.withLock { $0.state } }

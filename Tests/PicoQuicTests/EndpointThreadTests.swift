@@ -29,7 +29,7 @@ struct EndpointThreadTests {
         let fixture = try await Fixture()
         let loop = fixture.client.loop
         let log = EventLog()
-        let callbackThreads = Mutex<Set<ObjectIdentifier>>([])
+        let callbackThreads = Locked<Set<ObjectIdentifier>>([])
         let connection = try await fixture.client.connect(to: "127.0.0.1", port: fixture.address.port) { _ in
             LoggingDelegate(log: log) { event, connection, delegate in
                 _ = callbackThreads.withLock { $0.insert(ObjectIdentifier(Thread.current)) }

@@ -1,7 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+import PacketLoop
 import PicoQuic
-import Synchronization
 
 /// What happened to connections, in order, readable from any thread and awaitable.
 final class EventLog: Sendable {
@@ -10,7 +10,7 @@ final class EventLog: Sendable {
         var continuation: CheckedContinuation<Void, Never>
     }
 
-    private let content = Mutex<(events: [String], waiters: [Waiter])>(([], []))
+    private let content = Locked<(events: [String], waiters: [Waiter])>(([], []))
 
     /// What happened so far.
     var events: [String] { self.content.withLock { $0.events } }

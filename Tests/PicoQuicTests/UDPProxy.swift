@@ -1,8 +1,8 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 import Foundation
+import PacketLoop
 import PicoQuic
-import Synchronization
 
 #if canImport(Glibc)
 import Glibc
@@ -27,7 +27,7 @@ final class UDPProxy: Sendable {
 
     private let front: CInt
     private let back: CInt
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     /// Opens the sockets and starts. Runs until ``stop()``.
     init(to server: UInt16) throws {

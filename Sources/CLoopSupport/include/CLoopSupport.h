@@ -22,4 +22,11 @@ void cls_use_precise_timers(void);
 /// Returns the descriptor, or -1 with errno set. Where the kernel has no memfd, an unlinked temporary file is used.
 int cls_anonymous_file(const char *name, const void *bytes, size_t count);
 
+/// Tells the thread sanitizer that the calling thread now has the value at `address` to itself, and that it sees
+/// everything that was done before ``cls_turn_ends`` was last called for this address. Nothing in other builds.
+void cls_turn_begins(void *address);
+
+/// Tells the thread sanitizer that the calling thread's turn with the value at `address` is over.
+void cls_turn_ends(void *address);
+
 #endif
