@@ -94,6 +94,13 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
         precondition(self.isOnLoop, "this must be called on the packet loop")
     }
 
+    /// Stops the process of a debug build if the caller does not stand on the loop; nothing in a release build. For
+    /// calls that are made often, by our own callers: what a peer sends arrives on the loop. Once the loop has stopped
+    /// nothing runs beside the caller, and every thread may clear up.
+    public func assertOnLoop() {
+        assert(self.isOnLoop || self.isStopped, "this must be called on the packet loop")
+    }
+
     /// The time on the loop's clock. On the loop it is read once per batch of events, so that everything in a batch
     /// happens at one instant; elsewhere it is read afresh.
     public var now: LoopInstant {

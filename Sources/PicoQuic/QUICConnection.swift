@@ -2,6 +2,7 @@
 
 import CPicoquic
 import CPicoquicShims
+import PacketLoop
 
 #if canImport(Glibc)
 import Glibc
@@ -54,8 +55,8 @@ public final class QUICConnection {
     let handle: ConnectionHandle
     unowned let context: QUICContext
 
-    /// The library's connection; nil once it may be freed at any time.
-    private(set) var cnx: OpaquePointer?
+    /// What ``cnx`` hands out.
+    private var living: OpaquePointer?
     var phase: Phase = .handshaking
     var closeCode: UInt64 = 0
     var closeReason: CStringBox?
@@ -74,12 +75,22 @@ public final class QUICConnection {
         self.role = role
         self.handle = handle
         self.context = context
-        unsafe self.cnx = unsafe cnx
+        unsafe self.living = unsafe cnx
+    }
+
+    /// The library's connection; nil once it may be freed at any time. Every call that reaches the library asks for it,
+    /// so this is where a debug build looks whether the caller is on the loop.
+    var cnx: OpaquePointer? {
+        guard let living = unsafe self.living else {
+            return nil
+        }
+        self.context.loop.assertOnLoop()
+        return unsafe living
     }
 
     /// Forgets the library's connection.
     func detach() {
-        unsafe self.cnx = nil
+        unsafe self.living = nil
     }
 
     /// The library's connection, for calls that need it alive and open.

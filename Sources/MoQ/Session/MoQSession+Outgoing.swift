@@ -102,6 +102,7 @@ extension MoQSession {
 
     /// Sends a request as soon as that is possible.
     private func launch(_ request: any OutgoingRequest) {
+        self.loop.assertOnLoop()
         guard self.isOpen else {
             self.failLater(request, .sessionClosed, "the session is closed")
             return

@@ -117,6 +117,7 @@ public final class MoQSession {
 
     /// Opens the control stream, sends SETUP as far as it is this side's turn, and starts to listen.
     public func start() {
+        self.loop.assertOnLoop()
         guard self.isOpen else {
             return
         }
@@ -165,6 +166,7 @@ public final class MoQSession {
 
     /// Ends the session: every request and track is told, then the handler. Does nothing when it is closed.
     public func close(_ code: SessionErrorCode = .noError, reason: String = "") {
+        self.loop.assertOnLoop()
         guard self.isOpen, self.pendingClosure == nil else {
             return
         }
@@ -182,6 +184,7 @@ public final class MoQSession {
     /// and clients ignore it here. When `timeout` has passed and requests are still open, the session closes with
     /// GOAWAY_TIMEOUT.
     public func sendGoaway(newSessionURI: String? = nil, timeout: Duration? = nil) {
+        self.loop.assertOnLoop()
         guard self.machine.sendGoaway(), let control = self.control else {
             return
         }
