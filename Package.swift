@@ -49,7 +49,7 @@ let package = Package(
         .target(name: "PacketLoop", dependencies: ["CLoopSupport"], swiftSettings: settings),
         .target(
             name: "PicoQuic",
-            dependencies: ["CPicoquic", "CPicoquicShims", "CLoopSupport", "PacketLoop"],
+            dependencies: ["CPicoquic", "CPicoquicShims", "CLoopSupport", "PacketLoop", logging],
             swiftSettings: settings
         ),
 
@@ -81,7 +81,9 @@ let package = Package(
         ),
         .target(
             name: "MoQPicoQuic",
-            dependencies: ["MoQ", "MoQWire", "WebTransport", "WebTransportPicoQuic", "PicoQuic", "PacketLoop"],
+            dependencies: [
+                "MoQ", "MoQWire", "WebTransport", "WebTransportPicoQuic", "PicoQuic", "PacketLoop", logging,
+            ],
             swiftSettings: settings
         ),
 
@@ -130,7 +132,7 @@ let package = Package(
             name: "MoQPicoQuicTests",
             dependencies: [
                 "MoQPicoQuic", "MoQRelay", "MoQ", "MoQWire", "WebTransport", "WebTransportPicoQuic", "PicoQuic",
-                "PacketLoop", "TestSupport",
+                "PacketLoop", "TestSupport", logging,
             ],
             swiftSettings: settings
         ),

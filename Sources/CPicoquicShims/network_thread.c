@@ -19,8 +19,10 @@ static _Thread_local cpq_network_thread *starting;
 
 static void report_end(void *argument) {
     cpq_network_thread *thread = argument;
-    const picoquic_network_thread_ctx_t *loop = thread->run_argument;
+    picoquic_network_thread_ctx_t *loop = thread->run_argument;
     thread->ended(thread->context, loop->return_code);
+    // The context may be gone by now; when the thread is joined, picoquic would still write to it.
+    loop->quic = NULL;
 }
 
 // The loop leaves through pthread_exit, so only a cleanup handler sees its end.

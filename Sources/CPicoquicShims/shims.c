@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -30,6 +31,17 @@ uint64_t cpq_stream_limit(picoquic_cnx_t *cnx, int is_unidirectional) {
 
 uint64_t cpq_streams_taken(picoquic_cnx_t *cnx, int is_unidirectional) {
     return picoquic_get_next_local_stream_id(cnx, is_unidirectional) >> 2;
+}
+
+int cpq_send_state(picoquic_cnx_t *cnx, uint64_t stream_id) {
+    const picoquic_stream_head_t *stream = picoquic_find_stream(cnx, stream_id);
+    if (stream == NULL) {
+        return CPQ_SEND_NO_STREAM;
+    }
+    if (stream->reset_requested) {
+        return CPQ_SEND_RESET;
+    }
+    return stream->fin_requested ? CPQ_SEND_FINISHED : CPQ_SEND_OPEN;
 }
 
 int cpq_raise_stream_window(picoquic_cnx_t *cnx, uint64_t stream_id, uint64_t limit) {
@@ -172,4 +184,32 @@ int cpq_probe_bind(const struct sockaddr *address) {
 
 int cpq_probe_route(const struct sockaddr *address) {
     return probe(address, 0);
+}
+
+int cpq_open_knocker(const struct sockaddr *address) {
+    int fd = socket(address->sa_family, SOCK_DGRAM, IPPROTO_UDP);
+    if (fd < 0) {
+        return -1;
+    }
+    if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
+        connect(fd, address, address_length(address)) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+int cpq_knock(int fd) {
+    // A header of QUIC has its second or its highest bit set (RFC 9000 section 17).
+    static const uint8_t nothing = 0;
+    int outcome = 0;
+    socklen_t size = sizeof(outcome);
+    if (send(fd, &nothing, sizeof(nothing), 0) < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
+        return errno;
+    }
+    // On the same host the answer is there already.
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &outcome, &size) != 0) {
+        return errno;
+    }
+    return outcome;
 }

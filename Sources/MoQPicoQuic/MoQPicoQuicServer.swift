@@ -1,5 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+public import Logging
 public import MoQ
 public import MoQWire
 public import PacketLoop
@@ -55,20 +56,25 @@ public final class MoQPicoQuicServer: Sendable {
     ///
     /// - Parameters:
     ///   - label: the name of the loop's thread.
+    ///   - log: is told of clients that get no session because no draft is in common.
     ///   - makeAcceptor: called once, on the loop, when the server starts; returns what is called for each connection.
     public init(
         configuration: MoQEndpointConfiguration,
         label: String = "moq-server",
+        log: Logger = Logger(label: "moq.server"),
         makeAcceptor: @escaping @Sendable (PacketLoop) -> Acceptor
     ) {
         let desk = Desk(makeAcceptor: makeAcceptor)
         let box = EndpointLoop()
         self.configuration = configuration
         self.desk = desk
-        self.endpoint = PicoQuicExecutor(label: label, configuration: configuration.effectiveQUIC) { connection in
-            guard let loop = box.loop, let acceptor = desk.acceptor,
-                let profile = configuration.profile(for: connection.applicationProtocol)
-            else {
+        self.endpoint = PicoQuicExecutor(label: label, configuration: configuration.effectiveQUIC, log: log) {
+            connection in
+            guard let loop = box.loop, let acceptor = desk.acceptor else {
+                return nil
+            }
+            guard let profile = configuration.profile(for: connection.applicationProtocol) else {
+                Self.turnAway(connection, log: log)
                 return nil
             }
             let transport = PicoQuicWebTransport(
@@ -83,6 +89,20 @@ public final class MoQPicoQuicServer: Sendable {
             return transport
         }
         box.loop = self.endpoint.loop
+    }
+
+    /// Closes a connection whose protocol is none of the drafts: what it would speak nobody can know. (loop)
+    static func turnAway(_ connection: QUICConnection, log: Logger) {
+        let name = connection.applicationProtocol.map { $0.prefix(32).debugDescription } ?? "no application protocol"
+        log.info(
+            "client refused: no draft goes with its application protocol",
+            metadata: ["peer": "\(connection.peerAddress?.description ?? "unknown")", "protocol": "\(name)"]
+        )
+        // Every draft writes this code alike.
+        connection.close(
+            code: SessionErrorCode.versionNegotiationFailed.wireValue(in: .draft18),
+            reason: "no draft goes with \(name)"
+        )
     }
 
     /// The loop that everything of the server runs on.

@@ -11,6 +11,8 @@ import CPicoquic
 ///   context instead. `callbackContext` is a handle, or for a connection that is new the context itself.
 /// - Allowed inside: every call of the library except deleting the connection.
 /// - Ownership: nothing is taken over. The context is kept alive by its own retain until after the last callback.
+/// - Returns: 0, also for what comes late, of a connection that has ended; an error for an event without an owner, which
+///   makes the library close that connection.
 @c
 func picoquicConnectionEvent(
     _ cnx: OpaquePointer?,
@@ -21,11 +23,13 @@ func picoquicConnectionEvent(
     _ callbackContext: UnsafeMutableRawPointer?,
     _ streamContext: UnsafeMutableRawPointer?
 ) -> CInt {
-    guard let cnx = unsafe cnx, let quic = unsafe picoquic_get_quic_ctx(cnx),
-        let context = unsafe quicContext(of: quic),
-        let connection = unsafe context.connection(for: cnx, callbackContext: callbackContext)
+    let unowned = CInt(PICOQUIC_ERROR_UNEXPECTED_ERROR)
+    guard let cnx = unsafe cnx, let quic = unsafe picoquic_get_quic_ctx(cnx), let context = unsafe quicContext(of: quic)
     else {
-        return 0
+        return unowned
+    }
+    guard let connection = unsafe context.connection(for: cnx, callbackContext: callbackContext) else {
+        return unsafe context.knew(callbackContext) ? 0 : unowned
     }
     return unsafe connection.handle(
         event,
@@ -48,17 +52,18 @@ func picoquicSelectProtocol(
     _ offers: UnsafeMutablePointer<picoquic_iovec_t>?,
     _ count: Int
 ) -> Int {
-    guard let quic = unsafe quic, let offers = unsafe offers, let context = unsafe quicContext(of: quic) else {
+    guard let quic = unsafe quic, let context = unsafe quicContext(of: quic) else {
         return count
     }
+    let offers = unsafe UnsafeBufferPointer(start: offers, count: offers == nil ? 0 : count).map { offer in
+        unsafe UnsafeBufferPointer(start: offer.base, count: offer.len)
+    }
     for name in context.configuration.applicationProtocols {
-        for index in 0..<count {
-            let offer = unsafe UnsafeBufferPointer(start: offers[index].base, count: offers[index].len)
-            if unsafe offer.elementsEqual(name.utf8) {
-                return index
-            }
+        if let index = unsafe offers.firstIndex(where: { unsafe $0.elementsEqual(name.utf8) }) {
+            return index
         }
     }
+    unsafe context.noteNoCommonProtocol(offers)
     return count
 }
 

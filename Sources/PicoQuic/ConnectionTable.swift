@@ -42,6 +42,16 @@ struct ConnectionTable {
         return slot.generation == handle.generation ? slot.connection : nil
     }
 
+    /// Whether a handle stands for a connection that was here and is gone.
+    func knew(_ handle: ConnectionHandle) -> Bool {
+        guard handle.index < self.slots.count else {
+            return false
+        }
+        // Generations are counted up, and start again after four thousand million.
+        let age = self.slots[handle.index].generation &- handle.generation
+        return (1..<(1 << 31)).contains(age)
+    }
+
     /// Gives a slot back. Has no effect for a stale handle.
     mutating func remove(_ handle: ConnectionHandle) {
         guard self.find(handle) != nil else {

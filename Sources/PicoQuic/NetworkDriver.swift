@@ -132,7 +132,7 @@ final class NetworkDriver: @unchecked Sendable {
         }
     }
 
-    /// Joins the thread and frees the library's context. After ``waitForEnd()``, once, not on the network thread.
+    /// Joins the thread. After ``waitForEnd()``, once, not on the network thread.
     func join() {
         self.loop.detach()
         if let thread = unsafe self.thread {
@@ -140,6 +140,7 @@ final class NetworkDriver: @unchecked Sendable {
             unsafe cpq_join_network_thread(thread)
             unsafe Unmanaged.passUnretained(self).release()
         }
+        // Has been freed by its thread, unless there never was one.
         self.context.free()
     }
 
@@ -228,6 +229,7 @@ final class NetworkDriver: @unchecked Sendable {
             self.loop.begin()
         }
         self.finish()
+        self.context.free()
         self.settleStart(
             .failure(QUICError(.systemFailure, "the network sockets cannot be opened (error \(code))"))
         )

@@ -1,6 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 import CPicoquic
+public import Logging
 public import PacketLoop
 
 /// A QUIC endpoint: one context of the library, one loop, and the thread that runs both.
@@ -37,6 +38,7 @@ public final class PicoQuicExecutor: Sendable {
     /// What the endpoint is like.
     public let configuration: QUICConfiguration
 
+    private let log: Logger
     private let acceptor: (@Sendable (QUICConnection) -> (any QUICConnectionDelegate)?)?
     private let state = Locked(State.idle)
 
@@ -44,15 +46,18 @@ public final class PicoQuicExecutor: Sendable {
     ///
     /// - Parameters:
     ///   - label: the name of the loop and of its thread (of which the system keeps 15 bytes).
+    ///   - log: is told of clients that never become connections.
     ///   - acceptor: called on the loop for each connection that a client has opened to us, as soon as its application
     ///     protocol is known; returns who hears of it, or nil to close it.
     public init(
         label: String = "moq-loop",
         configuration: QUICConfiguration,
+        log: Logger = Logger(label: "moq.quic"),
         acceptor: (@Sendable (QUICConnection) -> (any QUICConnectionDelegate)?)? = nil
     ) {
         self.loop = PacketLoop(label: label, clock: { picoquic_current_time() })
         self.configuration = configuration
+        self.log = log
         self.acceptor = acceptor
     }
 
@@ -77,15 +82,19 @@ public final class PicoQuicExecutor: Sendable {
     ///   address; `invalidState` on a second start. After an error the endpoint cannot be used any more.
     @discardableResult
     public func start(on address: QUICAddress = .any(port: 0)) async throws(QUICError) -> QUICAddress {
-        let isFirst = self.state.withLock { state in
-            guard case .idle = state else {
-                return false
+        let obstacle: String? = self.state.withLock { state in
+            switch state {
+            case .idle:
+                state = .starting
+                return nil
+            case .starting: return "it is being started already"
+            case .running: return "it runs already"
+            case .stopping: return "it is being stopped"
+            case .stopped: return "it has been stopped, and an endpoint is started once"
             }
-            state = .starting
-            return true
         }
-        guard isFirst else {
-            throw QUICError(.invalidState, "the endpoint was started before")
+        if let obstacle {
+            throw QUICError(.invalidState, "cannot start the endpoint: \(obstacle)")
         }
         let driver: NetworkDriver
         do throws(QUICError) {
@@ -110,7 +119,12 @@ public final class PicoQuicExecutor: Sendable {
         let plan: SocketPlan
         let context: QUICContext
         // The configuration first: what is wrong with it does not depend on what else runs on this host.
-        context = try QUICContext(configuration: self.configuration, loop: self.loop, acceptor: self.acceptor)
+        context = try QUICContext(
+            configuration: self.configuration,
+            loop: self.loop,
+            log: self.log,
+            acceptor: self.acceptor
+        )
         do throws(QUICError) {
             plan = try SocketPlan(address: address, bufferSize: self.configuration.socketBufferSize)
         } catch {
@@ -210,8 +224,8 @@ public final class PicoQuicExecutor: Sendable {
     ///   - makeDelegate: called on the loop, before the first event, for the connection that succeeded; returns who
     ///     hears of it.
     /// - Returns: the connection, which can send.
-    /// - Throws: `nameNotResolved`, `unreachable`, `handshakeTimeout`, `certificateRejected`, `noCommonProtocol`,
-    ///   `refused`, `stopped`; each message names the host.
+    /// - Throws: `invalidConfiguration` for protocols that cannot be offered; `nameNotResolved`, `unreachable`, `handshakeTimeout`, `certificateRejected`, `noCommonProtocol`,
+    ///   `refused`, `handshakeFailed`, `stopped`; each message names the host.
     @discardableResult
     public func connect(
         to host: String,
@@ -230,9 +244,10 @@ public final class PicoQuicExecutor: Sendable {
         guard let driver else {
             throw QUICError(.stopped, "the endpoint does not run")
         }
+        let protocols = applicationProtocols ?? self.configuration.applicationProtocols
+        try QUICConfiguration.validate(protocols: protocols)
         let addresses = try await NameResolver.resolve(host: host, port: port)
         let target = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-        let protocols = applicationProtocols ?? self.configuration.applicationProtocols
         let pending = PendingConnect()
         let outcome = await withTaskCancellationHandler {
             await withCheckedContinuation { (continuation: CheckedContinuation<ConnectOutcome, Never>) in

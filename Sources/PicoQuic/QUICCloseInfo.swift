@@ -3,7 +3,7 @@
 /// How a connection ended.
 public struct QUICCloseInfo: Sendable, Hashable, CustomStringConvertible {
     /// Who or what ended it.
-    public enum Kind: Sendable, Hashable {
+    public enum Kind: Sendable, Hashable, CaseIterable {
         /// We closed it, with the code given then.
         case local
         /// The peer's application closed it; the code is the application's.

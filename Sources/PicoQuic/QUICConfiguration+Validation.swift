@@ -12,7 +12,7 @@ extension QUICConfiguration {
     /// Checks what can be checked without opening a socket: settings, files, whether certificate and key match.
     /// - Throws: an error whose message names the setting or the file.
     public func validate() throws(QUICError) {
-        try self.validateProtocols()
+        try Self.validate(protocols: self.applicationProtocols)
         guard CongestionControl.isKnown(self.congestionControl) else {
             throw QUICError(
                 .invalidConfiguration,
@@ -42,14 +42,15 @@ extension QUICConfiguration {
         }
     }
 
-    private func validateProtocols() throws(QUICError) {
-        guard !self.applicationProtocols.isEmpty else {
+    /// Checks a list of application protocols.
+    static func validate(protocols: [String]) throws(QUICError) {
+        guard !protocols.isEmpty else {
             throw QUICError(.invalidConfiguration, "at least one application protocol (ALPN) is needed")
         }
-        guard self.applicationProtocols.count <= 32 else {
+        guard protocols.count <= 32 else {
             throw QUICError(.invalidConfiguration, "more than 32 application protocols (ALPN)")
         }
-        for name in self.applicationProtocols {
+        for name in protocols {
             guard (1...255).contains(name.utf8.count), !name.utf8.contains(0) else {
                 throw QUICError(.invalidConfiguration, "'\(name)' cannot be an application protocol (ALPN)")
             }

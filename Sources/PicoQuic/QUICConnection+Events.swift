@@ -191,6 +191,7 @@ extension QUICConnection {
     private func end(with info: QUICCloseInfo, _ cnx: OpaquePointer) {
         let wasHandshaking = self.phase == .handshaking
         self.phase = .ended
+        self.closeInfo = info
         let delegate = self.delegate
         self.delegate = nil
         let observer = self.handshakeObserver

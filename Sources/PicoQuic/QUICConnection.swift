@@ -4,14 +4,6 @@ import CPicoquic
 import CPicoquicShims
 import PacketLoop
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#elseif canImport(Darwin)
-import Darwin
-#endif
-
 /// One QUIC connection. (loop)
 ///
 /// Made by the context at the connection's first event, or by connecting. It can be kept after the connection has
@@ -60,6 +52,13 @@ public final class QUICConnection {
     var phase: Phase = .handshaking
     var closeCode: UInt64 = 0
     var closeReason: CStringBox?
+
+    /// How the connection ended; nil before its delegate was told.
+    public internal(set) var closeInfo: QUICCloseInfo?
+
+    /// The addresses that the connection had when the library let go of it.
+    private(set) var lastAddresses: (local: SocketAddress?, peer: SocketAddress?) = (nil, nil)
+
     /// Whether a close waits for the end of the handshake.
     var isCloseWaitingForReady = false
     var sawVersionNegotiation = false
@@ -88,17 +87,26 @@ public final class QUICConnection {
         return unsafe living
     }
 
-    /// Forgets the library's connection.
+    /// Forgets the library's connection, and keeps what is asked for in logs.
     func detach() {
+        self.lastAddresses = self.currentAddresses
         unsafe self.living = nil
     }
 
-    /// The library's connection, for calls that need it alive and open.
-    private func open() throws(QUICError) -> OpaquePointer {
+    /// The library's connection, for calls that need it alive and open. `purpose` goes into the error.
+    func open(to purpose: @autoclosure () -> String) throws(QUICError) -> OpaquePointer {
         guard let cnx = unsafe self.cnx, self.phase == .handshaking || self.phase == .established else {
-            throw QUICError(.connectionClosed, "the connection has ended")
+            throw QUICError(.connectionClosed, "cannot \(purpose()): \(self.whyNotOpen)")
         }
         return unsafe cnx
+    }
+
+    /// What a call is told that comes after the end.
+    private var whyNotOpen: String {
+        if let info = self.closeInfo {
+            return "the connection has ended (\(info))"
+        }
+        return "the connection was closed here with code 0x\(String(self.closeCode, radix: 16))"
     }
 
     // MARK: - Facts
@@ -132,26 +140,6 @@ public final class QUICConnection {
         return unsafe cpq_has_received(cnx) != 0
     }
 
-    /// Our address; nil once the connection has ended.
-    public var localAddress: QUICAddress? {
-        guard let cnx = unsafe self.cnx else {
-            return nil
-        }
-        var address: UnsafeMutablePointer<sockaddr>?
-        unsafe picoquic_get_local_addr(cnx, &address)
-        return unsafe SocketAddress(copying: UnsafePointer(address))?.address
-    }
-
-    /// The peer's address; nil once the connection has ended.
-    public var peerAddress: QUICAddress? {
-        guard let cnx = unsafe self.cnx else {
-            return nil
-        }
-        var address: UnsafeMutablePointer<sockaddr>?
-        unsafe picoquic_get_peer_addr(cnx, &address)
-        return unsafe SocketAddress(copying: UnsafePointer(address))?.address
-    }
-
     /// The largest datagram that the peer takes and the path carries now; 0 when the peer takes none.
     public var maximumDatagramSize: Int {
         guard let cnx = unsafe self.cnx else {
@@ -183,113 +171,12 @@ public final class QUICConnection {
         return statistics
     }
 
-    // MARK: - Streams
-
-    /// How many further streams of a kind the peer allows to be opened now.
-    public func streamCredit(isUnidirectional: Bool) -> UInt64 {
-        guard let cnx = unsafe self.cnx else {
-            return 0
-        }
-        let limit = unsafe cpq_stream_limit(cnx, isUnidirectional ? 1 : 0)
-        let taken = unsafe cpq_streams_taken(cnx, isUnidirectional ? 1 : 0)
-        return limit > taken ? limit - taken : 0
-    }
-
-    /// Takes the next stream of ours and keeps `token` with it.
-    ///
-    /// A stream beyond the peer's limit is taken all the same and starts to send when the peer raises the limit; who
-    /// does not want that looks at ``streamCredit(isUnidirectional:)`` first.
-    /// - Parameter token: comes back with every event of the stream; not 0, or its release is not reported.
-    /// - Returns: the stream's number.
-    /// - Throws: `connectionClosed`; `streamLimit` when numbers have run out.
-    public func openStream(isUnidirectional: Bool, token: UInt64) throws(QUICError) -> UInt64 {
-        let cnx = try unsafe self.open()
-        let stream = unsafe picoquic_get_next_local_stream_id(cnx, isUnidirectional ? 1 : 0)
-        try self.reserve(stream: stream, token: token)
-        if self.context.holdsWindows, !isUnidirectional {
-            _ = unsafe picoquic_set_app_flow_control(cnx, stream, 1)
-        }
-        return stream
-    }
-
-    /// Keeps `token` with a stream: one that the peer opened, or the next of ours, which this takes.
-    /// - Throws: `connectionClosed`, `streamClosed` when there is no such stream.
-    public func reserve(stream: UInt64, token: UInt64) throws(QUICError) {
-        let cnx = try unsafe self.open()
-        let outcome = unsafe picoquic_set_app_stream_ctx(cnx, stream, Self.pointer(token))
-        guard outcome == 0 else {
-            throw QUICError(.streamClosed, "stream \(stream) cannot be used", wireCode: UInt64(clamping: outcome))
-        }
-    }
-
-    /// Says that the stream has something to send: the delegate is asked for it when there is room.
-    /// - Throws: `streamClosed` when the stream has been finished or reset.
-    public func markActive(stream: UInt64) throws(QUICError) {
-        let cnx = try unsafe self.open()
-        guard unsafe picoquic_mark_active_stream_v2(cnx, stream, 1) == 0 else {
-            throw QUICError(.streamClosed, "stream \(stream) can send no more")
-        }
-    }
-
-    /// Sets the stream's place in the sending order: lower goes first; among equals an odd priority means in the order
-    /// of stream numbers, an even one fair shares.
-    public func setPriority(_ priority: UInt8, stream: UInt64) throws(QUICError) {
-        let cnx = try unsafe self.open()
-        guard unsafe picoquic_set_stream_priority(cnx, stream, priority) == 0 else {
-            throw QUICError(.streamClosed, "stream \(stream) does not exist")
-        }
-    }
-
-    /// Gives up sending on the stream (RESET_STREAM). The token stays with the stream until it is released.
-    /// - Throws: `streamClosed` when all of it has been delivered already, or it does not exist.
-    public func reset(stream: UInt64, code: UInt64, token: UInt64) throws(QUICError) {
-        let cnx = try unsafe self.open()
-        let outcome = unsafe picoquic_reset_stream(cnx, stream, code)
-        // The library drops the context with the reset; without one the release would not be reported.
-        _ = unsafe cpq_attach_stream_context(cnx, stream, Self.pointer(token))
-        guard outcome == 0 else {
-            throw QUICError(.streamClosed, "stream \(stream) cannot be reset")
-        }
-    }
-
-    /// Asks the peer to send nothing more on the stream (STOP_SENDING). Data that still arrives is not reported.
-    /// - Throws: `streamClosed` when the peer has reset it already, or it does not exist.
-    public func stopSending(stream: UInt64, code: UInt64, token: UInt64) throws(QUICError) {
-        let cnx = try unsafe self.open()
-        let outcome = unsafe picoquic_stop_sending(cnx, stream, code)
-        _ = unsafe cpq_attach_stream_context(cnx, stream, Self.pointer(token))
-        guard outcome == 0 else {
-            throw QUICError(.streamClosed, "stream \(stream) cannot be stopped")
-        }
-    }
-
-    /// Lets the peer send on the stream up to this offset. With ``QUICConfiguration/FlowControl/application`` nobody
-    /// else raises the limit.
-    /// - Returns: whether the limit is known to the library now. Before the connection is ready it takes no new limits.
-    @discardableResult
-    public func raiseReceiveLimit(stream: UInt64, to limit: UInt64) -> Bool {
-        guard self.isOpen, let cnx = unsafe self.cnx else {
-            return false
-        }
-        return unsafe cpq_raise_stream_window(cnx, stream, limit) == 0
-    }
-
-    /// Lets the peer send up to this many bytes over all streams.
-    /// - Returns: whether the limit is known to the library now. Before the connection is ready it takes no new limits.
-    @discardableResult
-    public func raiseReceiveLimit(to limit: UInt64) -> Bool {
-        guard self.isOpen, let cnx = unsafe self.cnx else {
-            return false
-        }
-        return unsafe cpq_raise_connection_window(cnx, limit) == 0
-    }
-
     // MARK: - Datagrams
 
     /// Says that datagrams wait: the delegate is asked for them when there is room.
     /// - Throws: `datagramsUnsupported` when the peer takes none.
     public func markDatagramsReady() throws(QUICError) {
-        let cnx = try unsafe self.open()
+        let cnx = try unsafe self.open(to: "send a datagram")
         guard unsafe picoquic_mark_datagram_ready(cnx, 1) == 0 else {
             _ = unsafe picoquic_mark_datagram_ready(cnx, 0)
             throw QUICError(.datagramsUnsupported, "the peer takes no datagrams")
@@ -301,17 +188,21 @@ public final class QUICConnection {
     /// The longest reason that is sent; the rest is cut off, so that the close fits a packet.
     private static let longestReason = 500
 
+    /// The largest code that fits a frame (RFC 9000 section 16).
+    static let largestCode: UInt64 = (1 << 62) - 1
+
     /// Closes the connection and tells the peer. Idempotent. The delegate hears nothing more but, later, the end.
     ///
     /// While the handshake is nearly complete the close waits for the rest of it, so that the peer learns code and
     /// reason. Earlier it cannot be told our code (RFC 9000 section 10.2.3): it sees a failed handshake.
+    /// - Parameter code: the application's code. What does not fit 62 bits is sent as the largest code that does.
     public func close(code: UInt64, reason: String = "") {
         guard self.isOpen, let cnx = unsafe self.cnx else {
             return
         }
         let wasEstablished = self.phase == .established
         self.phase = .closing
-        self.closeCode = code
+        self.closeCode = min(code, Self.largestCode)
         self.closeReason = CStringBox(Self.cut(reason))
         if wasEstablished, unsafe !Self.canCarryApplicationClose(picoquic_get_cnx_state(cnx)) {
             self.isCloseWaitingForReady = true
@@ -350,9 +241,5 @@ public final class QUICConnection {
             kept.append(character)
         }
         return kept
-    }
-
-    private static func pointer(_ token: UInt64) -> UnsafeMutableRawPointer? {
-        unsafe UnsafeMutableRawPointer(bitPattern: UInt(token))
     }
 }

@@ -6,7 +6,7 @@ import PacketLoop
 ///
 /// Addresses are tried in order, the next one as soon as the one before has failed or kept silent for a moment; what
 /// answers first wins, and the others are given up. An answer that is a refusal ends the search too: it says more than
-/// silence elsewhere.
+/// silence elsewhere. An address whose host says that nobody has the port has failed.
 final class QUICConnector {
     /// How long an address may keep silent before the next one is tried beside it.
     private static let patience: Duration = .milliseconds(250)
@@ -18,6 +18,7 @@ final class QUICConnector {
     private let timeout: Duration
     private var remaining: [SocketAddress]
     private var attempts: [QUICConnection] = []
+    private var knockers: [PortKnocker] = []
     private var deadline: LoopTimer?
     private var nextAttempt: LoopTimer?
     private var completion: ((Result<QUICConnection, QUICError>) -> Void)?
@@ -65,6 +66,14 @@ final class QUICConnector {
                 self.finished(index, $0)
             }
             self.attempts.append(connection)
+            self.knockers.append(
+                PortKnocker(
+                    address: address,
+                    loop: self.context.loop,
+                    isAnswered: { connection.hasHeardFromPeer || !connection.isOpen },
+                    onRefusal: { [weak self] in self?.nobodyListens(connection) }
+                )
+            )
         } catch {
             self.fail(error)
             return
@@ -91,6 +100,18 @@ final class QUICConnector {
         }
     }
 
+    /// The host of an address says that nobody has the port there.
+    private func nobodyListens(_ connection: QUICConnection) {
+        connection.handshakeObserver = nil
+        let isLast = self.isLast(connection)
+        connection.close(code: 0)
+        if isLast {
+            self.fail(QUICError(.unreachable, "cannot reach \(self.target): nobody listens on that UDP port"))
+        } else {
+            self.tryNext()
+        }
+    }
+
     /// Whether no other attempt is under way or to come.
     private func isLast(_ connection: QUICConnection) -> Bool {
         self.remaining.isEmpty && !self.attempts.contains { $0 !== connection && $0.isOpen }
@@ -109,6 +130,10 @@ final class QUICConnector {
         self.nextAttempt?.cancel()
         self.deadline = nil
         self.nextAttempt = nil
+        for knocker in self.knockers {
+            knocker.stop()
+        }
+        self.knockers = []
         let losers = self.attempts.filter { $0 !== winner }
         self.attempts = []
         for loser in losers {
@@ -143,8 +168,15 @@ final class QUICConnector {
                 : QUICError(.unreachable, "no answer from \(self.target)")
         case .local, .aborted:
             return QUICError(.stopped, "connecting to \(self.target) was stopped")
-        default:
-            return QUICError(.refused, "cannot connect to \(self.target): \(info)", wireCode: info.code)
+        case .refused:
+            return QUICError(
+                .refused,
+                "\(self.target) refuses the connection: it is too busy, has as many connections as it takes, or is being "
+                    + "stopped (SERVER_BUSY)",
+                wireCode: info.code
+            )
+        case .peer, .peerTransport, .localTransport, .statelessReset, .tls, .versionMismatch:
+            return QUICError(.handshakeFailed, "cannot connect to \(self.target): \(info)", wireCode: info.code)
         }
     }
 }

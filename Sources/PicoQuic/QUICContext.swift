@@ -2,11 +2,20 @@
 
 import CPicoquic
 import CPicoquicShims
+import Logging
 import PacketLoop
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#elseif canImport(Darwin)
+import Darwin
+#endif
 
 /// One context of the QUIC library: the connections of one loop and what they share. (loop)
 ///
-/// Made before the loop's thread starts, used on that thread only, freed after it has ended.
+/// Made before the loop's thread starts, used on that thread only, and freed on it when the loop has ended.
 ///
 /// The library keeps one pointer to this object, as the default context of its callbacks. It is retained from
 /// ``init(configuration:isServer:loop:accept:)`` until ``free()``, which comes after the last possible callback.
@@ -21,6 +30,7 @@ final class QUICContext {
     /// How often to show that a connection is alive, for the library; nil: never.
     let keepAliveMicroseconds: UInt64?
 
+    private let log: Logger
     private let acceptor: ((QUICConnection) -> (any QUICConnectionDelegate)?)?
     private var quic: OpaquePointer?
     private(set) var connections = ConnectionTable()
@@ -42,11 +52,13 @@ final class QUICContext {
     init(
         configuration: QUICConfiguration,
         loop: PacketLoop,
+        log: Logger = Logger(label: "moq.quic"),
         acceptor: ((QUICConnection) -> (any QUICConnectionDelegate)?)?
     ) throws(QUICError) {
         QUICLibrary.prepare()
         try configuration.validate()
         self.loop = loop
+        self.log = log
         self.configuration = configuration
         self.acceptor = acceptor
         self.holdsWindows = configuration.flowControl == .application
@@ -83,7 +95,7 @@ final class QUICContext {
     /// The library's context. Precondition: not freed.
     var raw: OpaquePointer? { unsafe self.quic }
 
-    /// Frees the library's context. Called once, when its thread has ended and all connections are deleted.
+    /// Frees the library's context, when its loop has ended and all connections are deleted. Only the first call counts.
     func free() {
         guard let quic = unsafe self.quic else {
             return
@@ -212,8 +224,16 @@ final class QUICContext {
         if let handle = unsafe ConnectionHandle(callbackContext) {
             return self.connections.find(handle)
         }
+        guard unsafe callbackContext == Unmanaged.passUnretained(self).toOpaque() else {
+            return nil
+        }
         // The library still has the default context for it: a connection that a client has just opened to us.
         return unsafe self.adopt(cnx, role: .server)
+    }
+
+    /// Whether a callback context stands for a connection that has ended.
+    func knew(_ callbackContext: UnsafeMutableRawPointer?) -> Bool {
+        unsafe ConnectionHandle(callbackContext).map { self.connections.knew($0) } ?? false
     }
 
     private func adopt(_ cnx: OpaquePointer, role: QUICConnection.Role) -> QUICConnection {
@@ -222,6 +242,26 @@ final class QUICContext {
         }
         unsafe picoquic_set_callback(cnx, picoquicConnectionEvent, connection.handle.pointer)
         return connection
+    }
+
+    /// Says in the log that a client offered no protocol of ours; the library ends its handshake (RFC 9001 section 8.1).
+    func noteNoCommonProtocol(_ offers: [UnsafeBufferPointer<UInt8>]) {
+        let shown = unsafe offers.prefix(8).map {
+            unsafe String(decoding: $0.prefix(32), as: UTF8.self).debugDescription
+        }
+        var address: UnsafeMutablePointer<sockaddr>?
+        if let quic = unsafe self.quic, let cnx = unsafe picoquic_get_cnx_in_progress(quic) {
+            unsafe picoquic_get_peer_addr(cnx, &address)
+        }
+        let peer = unsafe SocketAddress(copying: UnsafePointer(address))?.address
+        self.log.info(
+            "client refused: it offers no application protocol that is spoken here",
+            metadata: [
+                "peer": "\(peer?.description ?? "unknown")",
+                "offered": "\(shown.joined(separator: " "))",
+                "count": "\(unsafe offers.count)",
+            ]
+        )
     }
 
     /// Asks the server's owner who is to hear of a new connection.

@@ -18,6 +18,7 @@ public struct QUICError: Error, Sendable, Hashable, CustomStringConvertible {
             case certificateRejected
             case noCommonProtocol
             case refused
+            case handshakeFailed
             case connectionClosed
             case streamLimit
             case streamClosed
@@ -60,8 +61,10 @@ public struct QUICError: Error, Sendable, Hashable, CustomStringConvertible {
         public static let certificateRejected = Code(.certificateRejected)
         /// The peer speaks none of the protocols that were offered.
         public static let noCommonProtocol = Code(.noCommonProtocol)
-        /// The peer is there and does not want the connection.
+        /// The peer is there and takes no connection now.
         public static let refused = Code(.refused)
+        /// The peer answers, but the two sides cannot agree: TLS, the version of QUIC, or one broke the rules.
+        public static let handshakeFailed = Code(.handshakeFailed)
         /// The connection has ended.
         public static let connectionClosed = Code(.connectionClosed)
         /// The peer allows no further stream for now.

@@ -14,6 +14,18 @@ public struct WebTransportCloseInfo: Hashable, Sendable {
         case noCommonProtocol
         /// The peer's certificate was not accepted, or it did not accept ours.
         case certificate
+        /// Another TLS alert; the code is QUIC's (0x100 plus the alert).
+        case tls
+        /// The two sides have no version of QUIC in common.
+        case versionMismatch
+        /// The peer is too busy, or has too many connections, to take this one.
+        case refused
+        /// The peer's transport ended it; the code is the transport's.
+        case peerTransport
+        /// This side's transport ended it, because the peer broke the rules; the code is the transport's.
+        case localTransport
+        /// This side's endpoint was shut down around it.
+        case aborted
         /// The peer's host or port cannot be reached.
         case unreachable
         /// Something else; the code and the reason say what.

@@ -33,10 +33,10 @@ public protocol WebTransportSession: AnyObject {
     /// The application protocol both sides agreed on (the ALPN on raw QUIC).
     var negotiatedProtocol: String? { get }
 
-    /// The address of this side, as text.
+    /// The address of this side, as text: the one in use, after the end the last one.
     var localAddress: String { get }
 
-    /// The address of the peer, as text.
+    /// The address of the peer, as text: the one in use, after the end the last one.
     var peerAddress: String { get }
 
     /// Who is told of streams, datagrams and the end. Set it once.

@@ -25,6 +25,11 @@ final class PicoQuicStreamBackend {
         self.loop = loop
     }
 
+    /// The addresses of the path in use; after the connection's end those that it had last.
+    var addresses: (local: String, peer: String) {
+        (self.connection.localAddress?.description ?? "", self.connection.peerAddress?.description ?? "")
+    }
+
     /// Keeps a token with a stream of the peer.
     func attach(_ token: StreamToken, to id: StreamID) {
         // This fails only when the connection just ended, and then there is nothing to find by the token.

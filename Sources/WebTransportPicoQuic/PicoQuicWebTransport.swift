@@ -18,10 +18,10 @@ public final class PicoQuicWebTransport: WebTransportSession {
     public let role: WebTransportRole
     /// The ALPN that the handshake agreed on.
     public let negotiatedProtocol: String?
-    /// The address of this side at the beginning of the session.
-    public let localAddress: String
-    /// The address of the peer at the beginning of the session.
-    public let peerAddress: String
+    /// The address of this side on the path in use; after the end the last one.
+    public var localAddress: String { self.backend.addresses.local }
+    /// The address of the peer on the path in use, which changes when the peer moves; after the end the last one.
+    public var peerAddress: String { self.backend.addresses.peer }
 
     let backend: PicoQuicStreamBackend
     let manager: WebTransportStreamManager
@@ -34,8 +34,6 @@ public final class PicoQuicWebTransport: WebTransportSession {
     ) {
         self.role = connection.role == .client ? .client : .server
         self.negotiatedProtocol = connection.applicationProtocol
-        self.localAddress = connection.localAddress?.description ?? ""
-        self.peerAddress = connection.peerAddress?.description ?? ""
         self.backend = PicoQuicStreamBackend(connection: connection, loop: loop)
         self.manager = WebTransportStreamManager(role: self.role, configuration: configuration, backend: self.backend)
         self.manager.session = self

@@ -15,7 +15,12 @@ extension WebTransportCloseInfo {
             case .statelessReset: .transport(.statelessReset)
             case .noCommonProtocol: .transport(.noCommonProtocol)
             case .certificate: .transport(.certificate)
-            case .peerTransport, .localTransport, .tls, .versionMismatch, .refused, .aborted: .transport(.other)
+            case .tls: .transport(.tls)
+            case .versionMismatch: .transport(.versionMismatch)
+            case .refused: .transport(.refused)
+            case .peerTransport: .transport(.peerTransport)
+            case .localTransport: .transport(.localTransport)
+            case .aborted: .transport(.aborted)
             }
         self.init(origin: origin, code: info.code, reason: info.reason.isEmpty ? Self.words(for: info) : info.reason)
     }

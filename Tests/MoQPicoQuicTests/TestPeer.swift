@@ -3,6 +3,7 @@
 import MoQ
 import MoQWire
 import PacketLoop
+import PicoQuic
 import WebTransport
 
 /// What tests want to know of the sessions of one side, readable from any thread, awaitable.
@@ -14,6 +15,7 @@ final class Journal: Sendable {
         var drafts: [DraftVersion] = []
         var goaways = 0
         var closures: [MoQSessionClosure] = []
+        var endings: [QUICCloseInfo] = []
         var payloads: [[UInt8]] = []
         var trackEnds = 0
     }

@@ -167,8 +167,8 @@ struct EchoTests {
             let connection = bound.value
             #expect(!connection.isOpen)
             #expect(connection.statistics == QUICStatistics())
-            #expect(connection.peerAddress == nil)
-            #expect(connection.localAddress == nil)
+            #expect(connection.peerAddress == peer)
+            #expect(connection.localAddress == local)
             #expect(connection.applicationProtocol == nil)
             #expect(connection.serverName == nil)
             #expect(connection.maximumDatagramSize == 0)

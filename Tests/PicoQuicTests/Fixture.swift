@@ -16,15 +16,22 @@ struct Fixture {
     let client: PicoQuicExecutor
     let address: QUICAddress
     let serverWitness = Witness()
+    let accepted = Accepted()
+
+    /// The connections that the server accepted. Unchecked because only the server's loop touches the content.
+    final class Accepted: @unchecked Sendable {
+        var connections: [QUICConnection] = []
+    }
 
     init(
         serverProtocols: [String] = ["echo"],
         clientProtocols: [String] = ["echo"],
         verification: QUICConfiguration.Verification? = nil,
         listen: QUICAddress = .loopback(port: 0),
+        certificate: SelfSignedCertificate? = nil,
         adjust: (inout QUICConfiguration) -> Void = { _ in }
     ) async throws {
-        self.certificate = try SelfSignedCertificate()
+        self.certificate = try certificate ?? SelfSignedCertificate()
         var serverConfiguration = QUICConfiguration(
             applicationProtocols: serverProtocols,
             credentials: .selfSigned(self.certificate)
@@ -34,8 +41,10 @@ struct Fixture {
         clientConfiguration.verification = verification ?? .pinned([self.certificate.fingerprint])
         adjust(&clientConfiguration)
         let witness = self.serverWitness
-        self.server = PicoQuicExecutor(label: "test-server", configuration: serverConfiguration) { _ in
-            EchoDelegate(witness: witness, echoes: true)
+        let accepted = self.accepted
+        self.server = PicoQuicExecutor(label: "test-server", configuration: serverConfiguration) { connection in
+            accepted.connections.append(connection)
+            return EchoDelegate(witness: witness, echoes: true)
         }
         self.client = PicoQuicExecutor(label: "test-client", configuration: clientConfiguration)
         self.address = try await self.server.start(on: listen)
@@ -55,9 +64,33 @@ struct Fixture {
         return Link(connection: connection, witness: witness, loop: self.client.loop)
     }
 
+    /// Looks at the connection that the server accepted last, on its loop.
+    func atServer<R: Sendable>(_ body: @escaping @Sendable (QUICConnection) throws -> R) async throws -> R {
+        let accepted = self.accepted
+        return try await self.server.loop.run {
+            guard let connection = accepted.connections.last else {
+                throw QUICError(.invalidState, "the server has accepted nothing")
+            }
+            return try body(connection)
+        }
+    }
+
+    /// Looks again and again until a condition holds; at most twenty seconds.
+    func eventually(_ what: Comment, _ condition: () async throws -> Bool) async throws {
+        let end = ContinuousClock.now.advanced(by: .seconds(20))
+        while try await !condition() {
+            guard ContinuousClock.now < end else {
+                Issue.record(what)
+                return
+            }
+        }
+    }
+
     func stop() async {
         await self.client.stop()
         await self.server.stop()
+        // They belong to the server's loop, which has ended.
+        self.accepted.connections = []
     }
 }
 

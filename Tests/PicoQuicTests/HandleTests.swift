@@ -62,6 +62,46 @@ struct HandleTests {
         #expect(stale.allSatisfy { $0.index == 1 })
     }
 
+    @Test("Events without an owner are answered with an error, those of connections that have ended with 0")
+    func ownerless() throws {
+        let context = try self.context()
+        // This thread is the loop's for as long as the test lasts.
+        context.loop.begin()
+        defer { context.loop.end() }
+        defer {
+            context.deleteAll()
+            context.free()
+        }
+        let address = try #require(SocketAddress(host: "127.0.0.1", port: 9))
+        let connection = try context.connect(to: address, name: "x", protocols: ["x"]) { _ in }
+        let cnx = try unsafe #require(unsafe connection.cnx)
+        let log = EventLog()
+        connection.delegate = LoggingDelegate(log: log)
+        connection.phase = .established
+        func send(_ pointer: UnsafeMutableRawPointer?) -> CInt {
+            unsafe picoquicConnectionEvent(cnx, 0, nil, 0, picoquic_callback_stream_released, pointer, nil)
+        }
+        let unowned = CInt(PICOQUIC_ERROR_UNEXPECTED_ERROR)
+        #expect(unowned == 1_051)
+        let handle = connection.handle
+        #expect(unsafe send(handle.pointer) == 0)
+        #expect(log.events == ["released"])
+        // Nobody ever had these.
+        #expect(send(nil) == unowned)
+        #expect(unsafe send(UnsafeMutableRawPointer(bitPattern: 4_096)) == unowned)
+        #expect(unsafe send(ConnectionHandle(index: 7, generation: 1).pointer) == unowned)
+        let future = ConnectionHandle(index: handle.index, generation: handle.generation + 1)
+        #expect(unsafe send(future.pointer) == unowned)
+        #expect(unsafe picoquicConnectionEvent(nil, 0, nil, 0, picoquic_callback_ready, handle.pointer, nil) == unowned)
+        // And this one has had its time.
+        context.deleteAll()
+        context.deleteFinishedClients()
+        #expect(log.events == ["released", "closed"])
+        #expect(context.connections.find(handle) == nil)
+        #expect(context.connections.knew(handle))
+        #expect(!context.connections.knew(future))
+    }
+
     @Test("Events that nobody knows, and late ones, are answered with 0 and reach nobody")
     func unknownEvents() throws {
         let context = try self.context()

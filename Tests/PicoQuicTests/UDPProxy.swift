@@ -12,12 +12,32 @@ import Musl
 import Darwin
 #endif
 
-/// Passes datagrams between one client and a server on the loopback interface, sees them, and can lose them all.
+/// Passes datagrams between one client and a server on the loopback interface, sees them, can lose them, and can move to
+/// another port like a router that forgot where they belong.
 final class UDPProxy: Sendable {
     private struct State {
         var isCut = false
         var isStopped = false
         var firstBytes: [UInt8] = []
+        /// How many more datagrams of each side pass; nil: all.
+        var fromClient: Int?
+        var fromServer: Int?
+        var back: CInt
+        var port: UInt16
+        /// The sockets of former ports, closed at the end: the thread may still wait for one.
+        var retired: [CInt] = []
+
+        /// Whether a datagram passes.
+        mutating func takes(_ side: WritableKeyPath<State, Int?>) -> Bool {
+            guard !self.isCut else {
+                return false
+            }
+            guard let left = self[keyPath: side] else {
+                return true
+            }
+            self[keyPath: side] = max(0, left - 1)
+            return left > 0
+        }
     }
 
     /// Where the client has to send to.
@@ -26,24 +46,23 @@ final class UDPProxy: Sendable {
     private static let withoutWaiting = CInt(MSG_DONTWAIT)
 
     private let front: CInt
-    private let back: CInt
-    private let state = Locked(State())
+    private let server: UInt16
+    private let state: Locked<State>
 
     /// Opens the sockets and starts. Runs until ``stop()``.
     init(to server: UInt16) throws {
         let front = try Self.open()
-        let back = try Self.open()
+        let back = try Self.open(connectedTo: server)
         var address = Self.loopback(0)
         let size = socklen_t(MemoryLayout<sockaddr_in>.size)
         let isBound = unsafe Self.with(&address) { unsafe bind(front, $0, size) } == 0
         var count = size
         let isKnown = unsafe Self.with(&address) { unsafe getsockname(front, $0, &count) } == 0
-        var target = Self.loopback(server)
-        let isConnected = unsafe Self.with(&target) { unsafe connect(back, $0, size) } == 0
         self.front = front
-        self.back = back
+        self.server = server
+        self.state = Locked(State(back: back.socket, port: back.port))
         self.port = UInt16(bigEndian: address.sin_port)
-        guard isBound, isKnown, isConnected else {
+        guard isBound, isKnown else {
             throw QUICError(.systemFailure, "the proxy has no sockets")
         }
         Thread { self.run() }.start()
@@ -57,6 +76,27 @@ final class UDPProxy: Sendable {
         self.state.withLock { $0.isCut = isCut }
     }
 
+    /// Lets so many more datagrams of each side pass and loses the others.
+    func pass(fromClient: Int? = nil, fromServer: Int? = nil) {
+        self.state.withLock { state in
+            state.fromClient = fromClient
+            state.fromServer = fromServer
+        }
+    }
+
+    /// The port that the server sees.
+    var sourcePort: UInt16 { self.state.withLock { $0.port } }
+
+    /// Goes on from another port. What the server still sends to the old one is lost.
+    func move() throws {
+        let next = try Self.open(connectedTo: self.server)
+        self.state.withLock { state in
+            state.retired.append(state.back)
+            state.back = next.socket
+            state.port = next.port
+        }
+    }
+
     /// Ends the thread, which closes the sockets.
     func stop() {
         self.state.withLock { $0.isStopped = true }
@@ -68,9 +108,10 @@ final class UDPProxy: Sendable {
         var buffer = [UInt8](repeating: 0, count: 4_096)
         let room = buffer.count
         while !self.state.withLock({ $0.isStopped }) {
+            var back = self.state.withLock { $0.back }
             var waiting = [
                 pollfd(fd: self.front, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: self.back, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: back, events: Int16(POLLIN), revents: 0),
             ]
             _ = unsafe poll(&waiting, 2, 20)
             if waiting[0].revents != 0 {
@@ -78,25 +119,42 @@ final class UDPProxy: Sendable {
                 let length = unsafe Self.with(&client) { sender in
                     unsafe recvfrom(self.front, &buffer, room, Self.withoutWaiting, sender, &count)
                 }
-                if length > 0, !self.state.withLock({ $0.isCut }) {
-                    _ = unsafe send(self.back, buffer, length, 0)
+                if length > 0, self.state.withLock({ $0.takes(\.fromClient) }) {
+                    back = self.state.withLock { $0.back }
+                    _ = unsafe send(back, buffer, length, 0)
                 }
             }
             if waiting[1].revents != 0 {
-                let length = unsafe recv(self.back, &buffer, room, Self.withoutWaiting)
-                let isCut = self.state.withLock { state in
-                    if length > 0 {
-                        state.firstBytes.append(buffer[0])
+                let length = unsafe recv(back, &buffer, room, Self.withoutWaiting)
+                let passes = self.state.withLock { state in
+                    guard length > 0, state.back == back else {
+                        return false
                     }
-                    return state.isCut
+                    state.firstBytes.append(buffer[0])
+                    return state.takes(\.fromServer)
                 }
-                if length > 0, !isCut {
+                if passes {
                     _ = unsafe Self.with(&client) { unsafe sendto(self.front, buffer, length, 0, $0, size) }
                 }
             }
         }
         close(self.front)
-        close(self.back)
+        for socket in self.state.withLock({ $0.retired + [$0.back] }) {
+            close(socket)
+        }
+    }
+
+    private static func open(connectedTo server: UInt16) throws -> (socket: CInt, port: UInt16) {
+        let descriptor = try Self.open()
+        var address = Self.loopback(server)
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isConnected = unsafe Self.with(&address) { unsafe connect(descriptor, $0, size) } == 0
+        let isKnown = unsafe Self.with(&address) { unsafe getsockname(descriptor, $0, &size) } == 0
+        guard isConnected, isKnown else {
+            close(descriptor)
+            throw QUICError(.systemFailure, "the proxy has no way to the server")
+        }
+        return (descriptor, UInt16(bigEndian: address.sin_port))
     }
 
     private static func open() throws -> CInt {

@@ -138,6 +138,17 @@ final class PicoQuicFixture: TransportFixture {
         }
     }
 
+    /// Looks at one side, also when its loop has ended: then nobody else does.
+    func afterwards<R: Sendable>(
+        _ side: WebTransportRole,
+        _ body: @escaping @Sendable (Peer) throws -> R
+    ) async throws -> R {
+        guard self.loop(side).isStopped, let peer = self.end(side).peer else {
+            return try await self.on(side, body)
+        }
+        return try body(peer)
+    }
+
     /// Stops the server's endpoint, closing its connections.
     func stopServer(code: UInt64, reason: String) async {
         await self.server.stop(code: code, reason: reason)

@@ -4,7 +4,8 @@ import PacketLoop
 import PicoQuic
 import Testing
 import WebTransport
-import WebTransportPicoQuic
+
+@testable import WebTransportPicoQuic
 
 @Suite("Sessions on raw QUIC", .timeLimit(.minutes(1)))
 struct RawQUICTests {
@@ -38,6 +39,43 @@ struct RawQUICTests {
             try await pair.client { #expect(($0.session.statistics.path?.bytesSent ?? 0) > 100_000) }
             try await pair.server { #expect(($0.session.statistics.path?.bytesReceived ?? 0) > 100_000) }
         }
+    }
+
+    @Test("the addresses of a session that has ended can still be read")
+    func lastAddresses() async throws {
+        let fixture = try await PicoQuicFixture(PairConfiguration())
+        var before: [WebTransportRole: [String]] = [:]
+        for side in [WebTransportRole.client, .server] {
+            before[side] = try await fixture.on(side) { [$0.session.localAddress, $0.session.peerAddress] }
+        }
+        // Each is the other's, wherever a client that is bound to all addresses knows which one it is.
+        #expect(before[.client]?.last == before[.server]?.first)
+        try await fixture.client { $0.session.close(code: 1, reason: "") }
+        for side in [WebTransportRole.client, .server] {
+            try await fixture.until(side, "the end") { $0.closes.count == 1 }
+        }
+        await fixture.stopServer(code: 0, reason: "")
+        for side in [WebTransportRole.client, .server] {
+            // The server's loop has ended, and so has the race for its objects.
+            let after = try await fixture.afterwards(side) { [$0.session.localAddress, $0.session.peerAddress] }
+            #expect(after == before[side])
+        }
+        await fixture.finish()
+    }
+
+    @Test("each way in which a connection ends stays apart in its session, with its code")
+    func origins() {
+        let infos = QUICCloseInfo.Kind.allCases.map { QUICCloseInfo(kind: $0, code: 0x155) }
+        let origins = infos.map { WebTransportCloseInfo($0).origin }
+        #expect(Set(origins).count == QUICCloseInfo.Kind.allCases.count)
+        #expect(!origins.contains(.transport(.other)))
+        #expect(infos.allSatisfy { WebTransportCloseInfo($0).code == 0x155 })
+        // What was not meant has words, even if the peer gave none.
+        for (info, origin) in zip(infos, origins) where origin != .local && origin != .peer {
+            #expect(!WebTransportCloseInfo(info).reason.isEmpty)
+        }
+        let given = WebTransportCloseInfo(QUICCloseInfo(kind: .peer, code: 7, reason: "enough"))
+        #expect(given == WebTransportCloseInfo(origin: .peer, code: 7, reason: "enough"))
     }
 
     @Test("a large transfer is asked for without waste, in both directions at once")

@@ -28,6 +28,16 @@ const char *cpq_remote_reason(picoquic_cnx_t *cnx);
 uint64_t cpq_stream_limit(picoquic_cnx_t *cnx, int is_unidirectional);
 uint64_t cpq_streams_taken(picoquic_cnx_t *cnx, int is_unidirectional);
 
+enum {
+    CPQ_SEND_NO_STREAM = 0,
+    CPQ_SEND_OPEN = 1,
+    CPQ_SEND_FINISHED = 2,
+    CPQ_SEND_RESET = 3
+};
+
+/// How far sending on a stream has come: one of the values above.
+int cpq_send_state(picoquic_cnx_t *cnx, uint64_t stream_id);
+
 /// Lets the peer send on a stream up to an absolute offset. Returns 0, or picoquic's error.
 int cpq_raise_stream_window(picoquic_cnx_t *cnx, uint64_t stream_id, uint64_t limit);
 
@@ -61,9 +71,18 @@ int cpq_probe_bind(const struct sockaddr *address);
 /// Asks the kernel whether it has a route to an address, without sending anything. Returns 0, or errno.
 int cpq_probe_route(const struct sockaddr *address);
 
+/// Opens a UDP socket that is connected to an address and never blocks, for `cpq_knock`. Returns -1 when there is none.
+/// The caller closes it.
+int cpq_open_knocker(const struct sockaddr *address);
+
+/// Sends one byte, which no QUIC endpoint takes for a packet, and returns what the system has been told of the address
+/// since: 0, or an error number, ECONNREFUSED when nobody has the port.
+int cpq_knock(int fd);
+
 // MARK: - The network thread
 
-/// Called on the network thread when it ends, for whatever reason, with picoquic's return code.
+/// Called on the network thread when it ends, for whatever reason, with picoquic's return code. It may free the QUIC
+/// context, which the loop is done with.
 typedef void (*cpq_thread_ended_fn)(void *context, int return_code);
 
 typedef struct cpq_network_thread cpq_network_thread;
