@@ -2,7 +2,8 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build release test interop demo format lint layering clean distclean
+.PHONY: help bootstrap build release test test-asan test-tsan test-threadcheck chaos
+.PHONY: interop demo format lint layering clean distclean
 
 # Where Scripts/bootstrap puts picoquic; a PKG_CONFIG_PATH of your own is searched after it.
 export PKG_CONFIG_PATH := $(CURDIR)/.deps/lib/pkgconfig$(if $(PKG_CONFIG_PATH),:$(PKG_CONFIG_PATH))
@@ -11,14 +12,33 @@ swift_paths = Package.swift Sources Tests $(wildcard Examples Benchmarks FuzzTes
 
 help: ## show this list
 	@printf 'targets:\n'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
-		printf '%-18s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r name text; do \
+		printf '%-23s %s\n' "$$name" "$$text"; done
 
 demo: ## build everything, send a file and a live track through a relay (FILE=path for a file of yours)
 	@Scripts/demo
 
 test: ## everything that must hold: layering, format, build, all tests, interop
 	@Scripts/test
+
+test-asan: ## all tests with the address sanitizer: memory, leaks, undefined behaviour of C
+	@Scripts/test --variant asan
+
+test-tsan: ## all tests with the thread sanitizer: data races
+	@Scripts/test --variant tsan
+
+test-threadcheck: ## all tests with a picoquic that aborts when it is called on two threads
+	@Scripts/test --variant threadcheck
+
+# SECONDS is a variable of bash too, which would begin to count there.
+unexport SECONDS
+chaos_variant_ = none
+chaos_variant_address = asan
+chaos_variant_thread = tsan
+chaos: ## random interleavings for SECONDS=60; SANITIZE=address|thread, SEED=n to replay
+	$(if $(chaos_variant_$(SANITIZE)),,$(error SANITIZE is address or thread))
+	Scripts/with-variant $(chaos_variant_$(SANITIZE)) swift run chaos \
+		--seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
 bootstrap: ## fetch and build the pinned picoquic into .deps
 	@Scripts/bootstrap
@@ -46,4 +66,4 @@ clean: ## remove what swift build made
 	swift package clean
 
 distclean: ## remove everything that was built or fetched
-	rm -rf .build .deps
+	rm -rf .build .build-* .deps .deps-*
