@@ -14,3 +14,7 @@ int cpq_settle_receiving(picoquic_cnx_t *cnx, uint64_t stream_id, uint64_t *deli
     }
     return 0;
 }
+
+uint64_t cpq_packets_received(picoquic_cnx_t *cnx) {
+    return cnx->nb_packets_received;
+}

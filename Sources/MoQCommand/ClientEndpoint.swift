@@ -58,6 +58,11 @@ final class ClientEndpoint: Sendable {
         }
     }
 
+    /// What the client has done and what it holds.
+    var statistics: MoQEndpointStatistics {
+        get async { await self.client.statistics() }
+    }
+
     /// Closes the session and the connection, and waits until that is done.
     func close() async {
         await self.client.close()

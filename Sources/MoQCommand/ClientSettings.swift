@@ -9,6 +9,10 @@ struct ClientSettings: Sendable {
     /// How long connecting may take. Below the five seconds within which an error is to be told.
     static let connectTimeout = Duration.milliseconds(3_500)
 
+    /// How long a publisher waits for a peer that takes nothing. A relay may hold a publisher back for as long as its
+    /// subscribers are slow, and a subscriber may pause; that is no reason to give up.
+    static let stallTimeout = Duration.seconds(60)
+
     /// The endpoint.
     var endpoint: MoQEndpointConfiguration
     /// The session.
@@ -21,7 +25,6 @@ struct ClientSettings: Sendable {
         connection.apply(to: &endpoint.quic)
         self.endpoint = endpoint
         self.session = MoQSessionConfiguration()
-        // A relay may hold a publisher back for as long as its subscribers are slow; that is no reason to give up.
-        self.session.stallTimeout = .seconds(60)
+        self.session.stallTimeout = Self.stallTimeout
     }
 }

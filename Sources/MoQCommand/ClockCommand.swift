@@ -33,6 +33,9 @@ struct ClockCommand: AsyncParsableCommand {
     )
     var duration: SecondsArgument?
 
+    @OptionGroup(title: "Figures")
+    var statistics: StatisticsOptions
+
     @OptionGroup(title: "Connection")
     var connection: ConnectionOptions
 

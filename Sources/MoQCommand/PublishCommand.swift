@@ -54,6 +54,9 @@ struct PublishCommand: AsyncParsableCommand {
     )
     var rate: Double?
 
+    @OptionGroup(title: "Figures")
+    var statistics: StatisticsOptions
+
     @OptionGroup(title: "Connection")
     var connection: ConnectionOptions
 

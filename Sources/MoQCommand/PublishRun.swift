@@ -1,6 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 internal import MoQ
+internal import MoQPicoQuic
 internal import MoQWire
 internal import PacketLoop
 
@@ -11,6 +12,7 @@ struct PublishRun {
     private let name: FullTrackName
     private let displayName: String
     private let source: PublishingStage.Source
+    private let statistics: StatisticsOptions
 
     /// Opens the input.
     init(_ command: PublishCommand) throws {
@@ -20,6 +22,7 @@ struct PublishRun {
         self.name = command.track.fullName
         self.displayName = command.track.displayName
         self.source = .input(reader, command.plan)
+        self.statistics = command.statistics
     }
 
     /// Needs no input.
@@ -29,6 +32,7 @@ struct PublishRun {
         self.name = command.track.fullName
         self.displayName = command.track.displayName
         self.source = .clock(interval: command.interval.duration, duration: command.duration?.duration)
+        self.statistics = command.statistics
     }
 
     /// Publishes until the track is delivered, something fails, or a signal comes.
@@ -65,6 +69,8 @@ struct PublishRun {
         }
         try await self.finish(cell, outcome: outcome) {
             await client.close()
+        } statistics: {
+            await client.statistics
         }
     }
 
@@ -76,6 +82,10 @@ struct PublishRun {
             address: address
         )
         settings.maximumConnections = 1_024
+        var limits = MoQSessionConfiguration()
+        // Nothing is cut off that only pauses: the input waits for the slowest subscriber.
+        limits.stallTimeout = ClientSettings.stallTimeout
+        let configuration = limits
         let server = try await ServerEndpoint.start(settings) { loop in
             let stage = self.makeStage(on: loop, outcome: outcome)
             cell.set(stage, on: loop)
@@ -87,7 +97,7 @@ struct PublishRun {
                 transport: transport,
                 loop: loop,
                 profile: profile,
-                configuration: MoQSessionConfiguration(),
+                configuration: configuration,
                 handler: peer
             )
             stage.add(session, peer: peer)
@@ -97,6 +107,8 @@ struct PublishRun {
         server.announce()
         try await self.finish(cell, outcome: outcome) {
             await server.stop()
+        } statistics: {
+            await server.statistics
         }
     }
 
@@ -104,10 +116,17 @@ struct PublishRun {
     private func finish(
         _ cell: LoopCell<PublishingStage>,
         outcome: Outcome<Void>,
-        close: () async -> Void
+        close: () async -> Void,
+        statistics: @escaping @Sendable () async -> MoQEndpointStatistics
     ) async throws {
         // Until here a signal ends the process at once.
         SignalWatch.process.onStop { outcome.fail(.interrupted(by: $0)) }
+        let printer = StatisticsPrinter(self.statistics) {
+            var report = StatisticsReport()
+            report.add(await statistics())
+            return report
+        }
+        printer.start()
         let failure: (any Error)?
         do {
             try await outcome.value()
@@ -119,6 +138,7 @@ struct PublishRun {
             stage.close(completion: done)
         }
         await close()
+        await printer.finish()
         if let failure {
             throw failure
         }

@@ -50,7 +50,7 @@ struct ReceptionReport: Sendable {
         return parts.isEmpty ? nil : parts.joined(separator: ", ")
     }
 
-    /// The block that `--stats` prints.
+    /// What `--stats` says about it to people.
     var statistics: String {
         var lines = [
             "bytes    \(self.byteCount)",
@@ -65,5 +65,23 @@ struct ReceptionReport: Sendable {
             lines.append("latency min/p50/max ms \(figures.joined(separator: "/"))")
         }
         return lines.map { $0 + "\n" }.joined()
+    }
+}
+
+extension StatisticsReport {
+    /// Adds what a subscriber received, in the summary for people.
+    mutating func add(_ reception: ReceptionReport) {
+        self.summary += reception.statistics
+        self.add(
+            "track",
+            isInSummary: true,
+            [
+                "bytes": .of(reception.byteCount), "objects": .of(reception.objectCount),
+                "groups": .of(reception.groupCount), "seconds": .decimal(reception.seconds),
+                "latency_min_ms": .decimal(reception.latency.smallest),
+                "latency_p50_ms": .decimal(reception.latency.percentile(0.5)),
+                "latency_max_ms": .decimal(reception.latency.largest),
+            ]
+        )
     }
 }

@@ -16,7 +16,7 @@ struct RelayCommand: AsyncParsableCommand {
 
             SIGTERM and SIGINT let the relay finish: it tells its peers with GOAWAY, waits until they are gone or \
             --drain-timeout is over, and exits with status 0. A second signal ends it at once. SIGUSR1 prints a line of \
-            live counters on standard error.
+            live counters on standard error, and so does --stats-interval; with --stats, everything that is counted.
             """
     )
 
@@ -32,11 +32,11 @@ struct RelayCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How many connections there may be at a time.", valueName: "count"))
     var maxConnections: UInt32 = 8_192
 
-    @Option(help: ArgumentHelp("Print a line of live counters every so many seconds.", valueName: "seconds"))
-    var statsInterval: SecondsArgument?
-
     @Option(help: ArgumentHelp("How many seconds peers may take to leave after SIGTERM.", valueName: "seconds"))
     var drainTimeout = SecondsArgument(seconds: 5)
+
+    @OptionGroup(title: "Figures")
+    var statistics: StatisticsOptions
 
     @OptionGroup(title: "Connection")
     var connection: ConnectionOptions
@@ -45,9 +45,6 @@ struct RelayCommand: AsyncParsableCommand {
         try self.identity.validateForListening()
         guard self.maxConnections > 0 else {
             throw ValidationError("--max-connections must be at least 1")
-        }
-        if let interval = self.statsInterval, interval.duration < .milliseconds(100) {
-            throw ValidationError("--stats-interval must be at least 0.1")
         }
     }
 

@@ -1,5 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+internal import MoQPicoQuic
 internal import MoQRelay
 internal import PacketLoop
 
@@ -22,40 +23,36 @@ struct RelayRun {
             address: self.command.listen
         )
         settings.maximumConnections = self.command.maxConnections
-        let cell = LoopCell<RelayStage>()
+        let cell = LoopCell<MoQRelay>()
         let configuration = MoQRelayConfiguration(maximumSessions: Int(self.command.maxConnections))
         let server = try await ServerEndpoint.start(settings) { loop in
-            cell.set(RelayStage(loop: loop, configuration: configuration), on: loop)
+            cell.set(MoQRelay(loop: loop, configuration: configuration), on: loop)
         } accept: { transport, profile, _ in
             cell.bound?.value.accept(transport, profile: profile)
         }
-        let printStatus: @Sendable () async -> Void = {
-            let connections = await server.connectionCount
-            if let stage = cell.bound,
-                let line = try? await stage.loop.run({ stage.value.statusLine(connections: connections) })
-            {
-                StandardStreams.note(line + "\n")
+        let finalCounters = Outcome<MoQRelayCounters>()
+        let printer = StatisticsPrinter(self.command.statistics) {
+            let endpoint = await server.statistics
+            var counters = MoQRelayCounters()
+            if case .success(let last) = finalCounters.result {
+                counters = last
+            } else if let relay = cell.bound, let now = try? await relay.loop.run({ relay.value.counters }) {
+                counters = now
             }
+            return StatisticsReport(relay: counters, endpoint: endpoint)
         }
-        SignalWatch.process.onStatus {
-            Task { await printStatus() }
-        }
-        let interval = self.command.statsInterval?.duration
-        let statistics = interval.map { interval in
-            Task {
-                while !Task.isCancelled {
-                    try await Task.sleep(for: interval)
-                    await printStatus()
-                }
-            }
-        }
+        printer.start()
         server.announce()
         _ = try await stopped.value()
-        statistics?.cancel()
+        printer.stop()
         let drainTimeout = self.command.drainTimeout.duration
-        await cell.finish { stage, done in
-            stage.relay.drain(timeout: drainTimeout, completion: done)
+        await cell.finish { relay, done in
+            relay.drain(timeout: drainTimeout) {
+                finalCounters.succeed(relay.counters)
+                done()
+            }
         }
         await server.stop()
+        await printer.finish()
     }
 }

@@ -50,11 +50,9 @@ final class ServerEndpoint: Sendable {
         )
     }
 
-    /// How many connections there are.
-    var connectionCount: Int {
-        get async {
-            Int(clamping: await self.server.connectionCounts().live)
-        }
+    /// What the server has done and what it holds.
+    var statistics: MoQEndpointStatistics {
+        get async { await self.server.statistics() }
     }
 
     /// Closes everything; every peer hears of it.

@@ -15,7 +15,8 @@ struct SubscribeCommand: AsyncParsableCommand {
               moq sub moqt://relay.example:4433 -n demo -t clock --duration 10 --stats
 
             A track that began earlier is received from where it is now; a note says so. With --output FILE it is a \
-            failure when a part of the track is lost, unless --allow-gaps is given.
+            failure when a part of the track is lost, unless --allow-gaps is given. --stats begins with what arrived, \
+            for clock tracks with the latency, too.
             """
     )
 
@@ -45,9 +46,6 @@ struct SubscribeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("End after so many seconds (default: at the end of the track).", valueName: "seconds"))
     var duration: SecondsArgument?
 
-    @Flag(help: "Print figures at the end, on standard error; for clock tracks also the latency.")
-    var stats = false
-
     @Flag(help: "Accept that parts of the track are lost.")
     var allowGaps = false
 
@@ -61,6 +59,9 @@ struct SubscribeCommand: AsyncParsableCommand {
 
     @OptionGroup(title: "Trusting the relay")
     var trust: ClientTrustOptions
+
+    @OptionGroup(title: "Figures")
+    var statistics: StatisticsOptions
 
     @OptionGroup(title: "Connection")
     var connection: ConnectionOptions

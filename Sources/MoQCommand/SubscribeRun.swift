@@ -44,7 +44,7 @@ struct SubscribeRun {
             wait: self.command.wait.duration,
             duration: self.command.duration?.duration,
             reorderLimit: self.command.reorderLimit << 20,
-            measuresLatency: self.command.stats
+            measuresLatency: self.command.statistics.stats
         )
         let settings = ClientSettings(connection: self.command.connection, trust: self.command.trust)
         let client = try await ClientEndpoint.connect(to: self.command.url, settings: settings) { loop in
@@ -56,6 +56,17 @@ struct SubscribeRun {
         }
         // Until here a signal ends the process at once.
         SignalWatch.process.onStop { outcome.fail(.interrupted(by: $0)) }
+        let printer = StatisticsPrinter(self.command.statistics) {
+            var report = StatisticsReport()
+            if let stage = cell.bound, let reception = try? await stage.loop.run({ stage.value.reception }) {
+                report.add(reception)
+            } else if case .success(let reception) = outcome.result {
+                report.add(reception)
+            }
+            report.add(await client.statistics)
+            return report
+        }
+        printer.start()
         let result: Result<ReceptionReport, any Error>
         do {
             result = .success(try await outcome.value())
@@ -66,12 +77,14 @@ struct SubscribeRun {
             stage.close(completion: done)
         }
         await client.close()
+        printer.stop()
+        if case .failure = result {
+            await printer.finish()
+        }
         let report = try result.get()
         try self.judge(report)
         try await writer.finish()
-        if self.command.stats {
-            StandardStreams.note(report.statistics)
-        }
+        await printer.finish()
     }
 
     /// Decides whether what arrived is good enough.

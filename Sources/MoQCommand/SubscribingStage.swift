@@ -28,6 +28,7 @@ final class SubscribingStage {
     private let writer: OutputWriter
     private let outcome: Outcome<ReceptionReport>
     private var peer: SubscribingPeer?
+    private var receiver: TrackReceiver?
     private var session: MoQSession?
     private var isPaused = false
 
@@ -59,6 +60,7 @@ final class SubscribingStage {
                 self?.peer?.trackEnded(end)
             }
         )
+        self.receiver = receiver
         let peer = SubscribingPeer(
             loop: self.loop,
             name: self.wish.name,
@@ -80,6 +82,11 @@ final class SubscribingStage {
     /// Keeps the session, to close it in order.
     func add(_ session: MoQSession) {
         self.session = session
+    }
+
+    /// What has been received so far.
+    var reception: ReceptionReport {
+        self.receiver?.report ?? ReceptionReport()
     }
 
     /// The writer has written most of what waited.

@@ -28,6 +28,9 @@ public final class MoQPicoQuicClient: Sendable {
 
     private let endpoint: PicoQuicExecutor
 
+    /// What the session had done when it was closed from here.
+    private let lastStatistics = Locked(MoQSessionStatistics())
+
     private init(endpoint: PicoQuicExecutor, session: LoopBound<MoQSession>, draft: DraftVersion) {
         self.endpoint = endpoint
         self.session = session
@@ -125,12 +128,34 @@ public final class MoQPicoQuicClient: Sendable {
     /// Ends the session and the endpoint; the server hears of it. Returns when everything is released. Idempotent.
     public func close(code: SessionErrorCode = .noError, reason: String = "") async {
         let session = self.session
-        _ = try? await self.loop.run { session.value.close(code, reason: reason) }
+        let statistics = try? await self.loop.run {
+            session.value.close(code, reason: reason)
+            return session.value.statistics
+        }
+        if let statistics {
+            self.lastStatistics.withLock { $0 = statistics }
+        }
         await self.endpoint.stop()
     }
 
     /// How many connections the endpoint has now, and has had.
     public func connectionCounts() async -> (live: Int, total: UInt64) {
         await self.endpoint.connectionCounts()
+    }
+
+    /// What the client has done so far and what it holds now, in one look; after ``close(code:reason:)``, what it had
+    /// done in the end, with the path as it was then.
+    public func statistics() async -> MoQEndpointStatistics {
+        let session = self.session
+        let (endpoint, found) = await self.endpoint.statistics {
+            (isOpen: session.value.isOpen, statistics: session.value.statistics)
+        }
+        var statistics = MoQEndpointStatistics()
+        statistics.quic = endpoint
+        statistics.sessionsCreated = 1
+        statistics.sessionsLive = found?.isOpen == true ? 1 : 0
+        statistics.sessionsEnded = found?.isOpen == true ? 0 : 1
+        statistics.sessions = found?.statistics ?? self.lastStatistics.withLock { $0 }
+        return statistics
     }
 }

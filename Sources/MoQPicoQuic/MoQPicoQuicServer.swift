@@ -189,6 +189,28 @@ public final class MoQPicoQuicServer: Sendable {
         await self.endpoint.connectionCounts()
     }
 
+    /// What the server has done so far and what it holds now, in one look; once it has been stopped, what it had done in
+    /// the end. Takes time in proportion to the number of connections, on the loop.
+    public func statistics() async -> MoQEndpointStatistics {
+        let desk = self.desk
+        let (endpoint, sessions) = await self.endpoint.statistics {
+            var statistics = MoQEndpointStatistics()
+            desk.roster.reportEnded(in: &statistics)
+            let open = desk.roster.openStatistics
+            statistics.sessionsLive = open.count
+            statistics.sessions.add(open.sum)
+            return statistics
+        }
+        var statistics = MoQEndpointStatistics()
+        if let sessions {
+            statistics = sessions
+        } else {
+            desk.roster.reportEnded(in: &statistics)
+        }
+        statistics.quic = endpoint
+        return statistics
+    }
+
     /// Lets the endpoint's callback know the endpoint's loop. Unchecked because it is written once, before the endpoint
     /// can be started.
     private final class EndpointLoop: @unchecked Sendable {

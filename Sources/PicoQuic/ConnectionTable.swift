@@ -17,6 +17,9 @@ struct ConnectionTable {
     /// How many there have ever been.
     private(set) var created: UInt64 = 0
 
+    /// How many of them are gone.
+    private(set) var ended: UInt64 = 0
+
     /// Gives a connection a slot.
     mutating func insert(_ make: (ConnectionHandle) -> QUICConnection) -> QUICConnection {
         let index: Int
@@ -61,6 +64,7 @@ struct ConnectionTable {
         self.slots[handle.index].generation &+= 1
         self.free.append(handle.index)
         self.count -= 1
+        self.ended &+= 1
     }
 
     /// All connections.

@@ -42,6 +42,9 @@ public final class PicoQuicExecutor: Sendable {
     private let acceptor: (@Sendable (QUICConnection) -> (any QUICConnectionDelegate)?)?
     private let state = Locked(State.idle)
 
+    /// What the endpoint had done when it was stopped.
+    private let lastStatistics = Locked(QUICEndpointStatistics())
+
     /// Creates an endpoint. Nothing is opened before the start.
     ///
     /// - Parameters:
@@ -182,6 +185,8 @@ public final class PicoQuicExecutor: Sendable {
         }
         await driver.waitForEnd()
         driver.join()
+        let statistics = driver.context.statistics
+        self.lastStatistics.withLock { $0 = statistics }
         self.state.withLock { $0 = .stopped }
     }
 
@@ -313,5 +318,28 @@ public final class PicoQuicExecutor: Sendable {
             (driver.context.connections.count, driver.context.connections.created)
         }
         return counts.map { (live: $0.0, total: $0.1) } ?? (0, 0)
+    }
+
+    /// What the endpoint has done so far and what it holds now, in one look; once it has been stopped, what it had done
+    /// in the end. All zero before the start and while it is being stopped. Takes time in proportion to the number of
+    /// connections, on the loop.
+    public func statistics() async -> QUICEndpointStatistics {
+        await self.statistics {}.endpoint
+    }
+
+    /// The same, and what `body` finds on the loop in the same moment; nil when the endpoint does not run.
+    package func statistics<R: Sendable>(
+        with body: @escaping @Sendable () -> R
+    ) async -> (endpoint: QUICEndpointStatistics, other: R?) {
+        let driver: NetworkDriver? = self.state.withLock { state in
+            guard case .running(let driver) = state else {
+                return nil
+            }
+            return driver
+        }
+        if let driver, let found = try? await self.loop.run({ (driver.context.statistics, body()) }) {
+            return (endpoint: found.0, other: found.1)
+        }
+        return (endpoint: self.lastStatistics.withLock { $0 }, other: nil)
     }
 }

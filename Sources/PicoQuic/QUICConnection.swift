@@ -87,9 +87,13 @@ public final class QUICConnection {
         return unsafe living
     }
 
-    /// Forgets the library's connection, and keeps what is asked for in logs.
+    /// What ``statistics`` said when the library let go of the connection.
+    private var lastStatistics = QUICStatistics()
+
+    /// Forgets the library's connection, and keeps what is asked for afterwards.
     func detach() {
         self.lastAddresses = self.currentAddresses
+        self.lastStatistics = self.statistics
         unsafe self.living = nil
     }
 
@@ -148,12 +152,12 @@ public final class QUICConnection {
         return unsafe cpq_maximum_datagram(cnx)
     }
 
-    /// What is known of the path. All zero once the connection has ended.
+    /// What is known of the path, and once the connection has ended what was known last.
     public var statistics: QUICStatistics {
-        var statistics = QUICStatistics()
         guard let cnx = unsafe self.cnx else {
-            return statistics
+            return self.lastStatistics
         }
+        var statistics = QUICStatistics()
         var quality = picoquic_path_quality_t()
         unsafe picoquic_get_default_path_quality(cnx, &quality)
         statistics.smoothedRoundTrip = .microseconds(Int64(clamping: quality.rtt))
@@ -164,6 +168,7 @@ public final class QUICConnection {
         statistics.pacingRate = quality.pacing_rate
         statistics.receiveRate = quality.receive_rate_estimate
         statistics.packetsSent = quality.sent
+        statistics.packetsReceived = unsafe cpq_packets_received(cnx)
         statistics.packetsLost = quality.lost
         statistics.spuriousLosses = quality.spurious_losses
         statistics.bytesSent = quality.bytes_sent

@@ -35,6 +35,9 @@ final class QUICContext {
     private var quic: OpaquePointer?
     private(set) var connections = ConnectionTable()
 
+    /// What connections that are gone have left in the endpoint's sum.
+    private var endedTraffic = QUICStatistics()
+
     /// Client connections that the library will not touch again and that we have to delete, outside its callbacks.
     private var finishedClients: [OpaquePointer] = unsafe []
 
@@ -305,6 +308,7 @@ final class QUICContext {
     /// The library is done with a connection. (inside its callback)
     func connectionFinished(_ connection: QUICConnection, _ cnx: OpaquePointer) {
         self.connections.remove(connection.handle)
+        self.endedTraffic.add(connection.statistics.totals)
         guard connection.role == .client, !self.isDeleting else {
             // The library deletes a server's connections by itself.
             return
@@ -376,6 +380,22 @@ final class QUICContext {
         while let cnx = unsafe picoquic_get_first_cnx(quic) {
             unsafe picoquic_delete_cnx(cnx)
         }
+    }
+
+    // MARK: - Statistics
+
+    /// What there is and has been. Looks at every connection.
+    var statistics: QUICEndpointStatistics {
+        var statistics = QUICEndpointStatistics()
+        statistics.connectionsCreated = self.connections.created
+        statistics.connectionsEnded = self.connections.ended
+        statistics.connectionsLive = self.connections.count
+        statistics.traffic = self.endedTraffic
+        for connection in self.connections.all {
+            statistics.traffic.add(connection.statistics)
+        }
+        statistics.loop = self.loop.counters
+        return statistics
     }
 
     // MARK: - Words

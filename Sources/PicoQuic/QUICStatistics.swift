@@ -1,6 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
-/// What a connection knows of its path and of what went over it.
+/// What a connection knows of the path it uses now and of what went over it, or the sum of that over several.
 public struct QUICStatistics: Sendable, Hashable {
     /// The smoothed round-trip time.
     public var smoothedRoundTrip: Duration = .zero
@@ -18,6 +18,8 @@ public struct QUICStatistics: Sendable, Hashable {
     public var receiveRate: UInt64 = 0
     /// Packets sent.
     public var packetsSent: UInt64 = 0
+    /// Packets received.
+    public var packetsReceived: UInt64 = 0
     /// Packets lost.
     public var packetsLost: UInt64 = 0
     /// Packets taken for lost that were not.
@@ -29,4 +31,36 @@ public struct QUICStatistics: Sendable, Hashable {
 
     /// All zero.
     public init() {}
+
+    /// The amounts and round-trip times alone: what a connection that has ended leaves in a sum.
+    public var totals: QUICStatistics {
+        var totals = self
+        totals.congestionWindow = 0
+        totals.bytesInFlight = 0
+        totals.pacingRate = 0
+        totals.receiveRate = 0
+        return totals
+    }
+
+    /// Adds the figures of another connection. Of the round-trip times the least minimum and otherwise the largest stays.
+    public mutating func add(_ other: QUICStatistics) {
+        self.smoothedRoundTrip = max(self.smoothedRoundTrip, other.smoothedRoundTrip)
+        self.roundTripVariation = max(self.roundTripVariation, other.roundTripVariation)
+        if self.minimumRoundTrip == .zero
+            || (other.minimumRoundTrip > .zero && other.minimumRoundTrip < self.minimumRoundTrip)
+        {
+            self.minimumRoundTrip = other.minimumRoundTrip
+        }
+        // Wrapping, since the library's word is all there is for the values.
+        self.congestionWindow &+= other.congestionWindow
+        self.bytesInFlight &+= other.bytesInFlight
+        self.pacingRate &+= other.pacingRate
+        self.receiveRate &+= other.receiveRate
+        self.packetsSent &+= other.packetsSent
+        self.packetsReceived &+= other.packetsReceived
+        self.packetsLost &+= other.packetsLost
+        self.spuriousLosses &+= other.spuriousLosses
+        self.bytesSent &+= other.bytesSent
+        self.bytesReceived &+= other.bytesReceived
+    }
 }

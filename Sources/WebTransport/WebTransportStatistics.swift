@@ -1,8 +1,11 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
-/// What a session has done so far and what it holds now.
+/// What a session has done so far and what it holds now, or the sum of that over several.
 ///
-/// Created minus retired is what lives: after the session's end both are equal.
+/// The figures balance, at any time outside the session's callbacks:
+/// - streams opened and accepted, less those retired, are the ones that live: none after the session's end;
+/// - stream bytes written are those taken, dropped, and still queued; those received were consumed or are buffered;
+/// - datagrams accepted are those sent, dropped for one of the four causes, and still queued.
 public struct WebTransportStatistics: Hashable, Sendable {
     /// Streams that this side opened.
     public var streamsOpened: UInt64 = 0
@@ -15,6 +18,10 @@ public struct WebTransportStatistics: Hashable, Sendable {
     /// Streams that live now.
     public var streamsLive: Int { Int(clamping: self.streamsOpened + self.streamsAccepted - self.streamsRetired) }
 
+    /// Stream bytes that were written.
+    public var streamBytesWritten: UInt64 = 0
+    /// Stream bytes written that were dropped with their stream or their session before the transport took them.
+    public var streamBytesDropped: UInt64 = 0
     /// Stream bytes handed to the transport.
     public var streamBytesTaken: UInt64 = 0
     /// Stream bytes that arrived.
@@ -40,12 +47,18 @@ public struct WebTransportStatistics: Hashable, Sendable {
     /// Events that were illegal for their stream: data on a stream only we send on, and the like.
     public var misdirectedEvents: UInt64 = 0
 
+    /// Datagrams that were accepted for sending.
+    public var datagramsAccepted: UInt64 = 0
     /// Datagrams handed to the transport.
     public var datagramsSent: UInt64 = 0
     /// Datagrams given to the handler.
     public var datagramsReceived: UInt64 = 0
-    /// Datagrams queued now.
+    /// Datagrams queued to be sent now.
     public var datagramsQueued = 0
+    /// The bytes of the datagrams queued now.
+    public var datagramBytesQueued = 0
+    /// The most datagrams ever queued.
+    public var maximumDatagramsQueued = 0
     /// Datagrams dropped because the queue was full.
     public var datagramsDroppedFull: UInt64 = 0
     /// Datagrams dropped because they had waited too long.
@@ -54,7 +67,7 @@ public struct WebTransportStatistics: Hashable, Sendable {
     public var datagramsDroppedOversize: UInt64 = 0
     /// Datagrams dropped because the session ended first.
     public var datagramsDroppedClosed: UInt64 = 0
-    /// Received datagrams dropped because nobody took them.
+    /// Received datagrams dropped because nobody took them, or not before the session ended.
     public var datagramsUnclaimed: UInt64 = 0
 
     /// What the transport knows of the path; nil when it knows nothing.

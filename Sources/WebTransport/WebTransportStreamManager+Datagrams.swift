@@ -25,7 +25,9 @@ extension WebTransportStreamManager {
             maximumCount: self.configuration.datagramQueueCount,
             maximumBytes: self.configuration.datagramQueueBytes
         )
+        self.counters.datagramsAccepted += 1
         self.counters.datagramsDroppedFull += UInt64(dropped)
+        self.counters.maximumDatagramsQueued = max(self.counters.maximumDatagramsQueued, self.datagrams.count)
         guard !self.areDatagramsActive else { return }
         self.areDatagramsActive = true
         backend.datagramsBecameReady()

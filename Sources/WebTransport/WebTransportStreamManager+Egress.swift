@@ -58,6 +58,7 @@ extension WebTransportStreamManager {
     /// Takes note of bytes that a stream queued.
     func didQueue(_ count: Int, on stream: SendStream) {
         self.sessionQueued += count
+        self.counters.streamBytesWritten &+= UInt64(count)
         self.counters.maximumQueuedByteCount = max(self.counters.maximumQueuedByteCount, self.sessionQueued)
         if stream.queue.byteCount >= self.configuration.streamHighWatermark { stream.isAboveOwnWatermark = true }
         if self.sessionQueued >= self.configuration.sessionHighWatermark { self.isAboveSessionWatermark = true }
@@ -80,7 +81,9 @@ extension WebTransportStreamManager {
 
     /// Drops what a stream has queued, resets it on the wire and closes it.
     private func abandon(_ stream: SendStream, code: UInt64) {
-        self.sessionQueued -= stream.queue.removeAll()
+        let dropped = stream.queue.removeAll()
+        self.sessionQueued -= dropped
+        self.counters.streamBytesDropped &+= UInt64(dropped)
         self.sessionPendingTake -= stream.pendingTake
         stream.pendingTake = 0
         stream.isReset = true

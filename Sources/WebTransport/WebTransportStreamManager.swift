@@ -81,6 +81,7 @@ public final class WebTransportStreamManager {
         statistics.streamBytesReceived = self.sessionReceived
         statistics.streamBytesConsumed = self.sessionConsumed
         statistics.datagramsQueued = self.datagrams.count
+        statistics.datagramBytesQueued = self.datagrams.byteCount
         return statistics
     }
 
@@ -142,7 +143,8 @@ public final class WebTransportStreamManager {
         self.sessionQueued = 0
         self.isAboveSessionWatermark = false
         self.sessionConsumed = self.sessionReceived
-        self.counters.datagramsDroppedClosed += UInt64(self.datagrams.removeAll() + self.heldDatagrams.removeAll())
+        self.counters.datagramsDroppedClosed += UInt64(self.datagrams.removeAll())
+        self.counters.datagramsUnclaimed += UInt64(self.heldDatagrams.removeAll())
         self.liveOutgoing = 0
         self.liveIncomingUnidirectional = 0
         self.liveIncomingBidirectional = 0
@@ -150,7 +152,7 @@ public final class WebTransportStreamManager {
         for slot in slots where !slot.isFree {
             self.counters.streamsRetired += 1
             if let send = slot.send {
-                _ = send.queue.removeAll()
+                self.counters.streamBytesDropped += UInt64(send.queue.removeAll())
                 send.pendingTake = 0
                 send.wasClosedWithSession = true
                 send.manager = nil

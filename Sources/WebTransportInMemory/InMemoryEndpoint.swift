@@ -361,6 +361,7 @@ final class InMemoryEndpoint {
 
     /// Counts a packet that arrived.
     func didReceive(_ packet: InMemoryPacket) {
+        self.pathStatistics.packetsReceived += 1
         self.pathStatistics.bytesReceived += UInt64(packet.size)
     }
 }

@@ -18,7 +18,6 @@ final class PicoQuicStreamBackend {
     var hasUntoldLimits = false
     /// How much was reported of the streams that were stopped: what came after it is counted when they end.
     private var stopped: [UInt64: UInt64] = [:]
-    private var lastStatistics = WebTransportPathStatistics()
 
     init(connection: QUICConnection, loop: PacketLoop) {
         self.connection = connection
@@ -79,20 +78,23 @@ final class PicoQuicStreamBackend {
         }
     }
 
-    /// What the library knows of the path; after the connection's end what it knew last time somebody asked.
+    /// What the library knows of the path; after the connection's end what it knew then.
     var pathStatistics: WebTransportPathStatistics {
-        guard self.connection.isOpen else { return self.lastStatistics }
         let known = self.connection.statistics
         var path = WebTransportPathStatistics()
         path.smoothedRoundTrip = known.smoothedRoundTrip
         path.minimumRoundTrip = known.minimumRoundTrip
+        path.roundTripVariation = known.roundTripVariation
         path.congestionWindow = known.congestionWindow
         path.bytesInFlight = known.bytesInFlight
+        path.pacingRate = known.pacingRate
+        path.receiveRate = known.receiveRate
         path.bytesSent = known.bytesSent
         path.bytesReceived = known.bytesReceived
         path.packetsSent = known.packetsSent
+        path.packetsReceived = known.packetsReceived
         path.packetsLost = known.packetsLost
-        self.lastStatistics = path
+        path.spuriousLosses = known.spuriousLosses
         return path
     }
 }

@@ -187,6 +187,71 @@ struct EndpointTests {
         #expect(stage.server.loop.counters.liveTimers == 0)
     }
 
+    @Test("A server and its clients count connections, sessions and bytes, and what ended is not forgotten")
+    func statistics() async throws {
+        let stage = try await Stage()
+        let journal = Journal()
+        var clients: [MoQPicoQuicClient] = []
+        for _ in 0..<3 {
+            clients.append(try await stage.connect(journal: journal))
+        }
+        for client in clients {
+            try await client.withSession { session in
+                let track = FullTrackName(namespace: TrackNamespace(["a"]), name: "t")
+                session.subscribe(
+                    SubscribeRequest(track: track),
+                    consumer: TestConsumer(journal: journal),
+                    response: { _ in }
+                )
+            }
+        }
+        await journal.wait { $0.trackEnds == 3 }
+        let busy = await stage.server.statistics()
+        #expect(busy.quic.connectionsLive == 3)
+        #expect(busy.quic.connectionsCreated == 3)
+        #expect(busy.quic.connectionsEnded == 0)
+        #expect(busy.sessionsLive == 3)
+        #expect(busy.sessions.counters.objectsSent == 3)
+        // One moment: the endpoint's figures are the sum of its sessions'.
+        let path = try #require(busy.sessions.transport.path)
+        #expect(path.bytesSent == busy.quic.traffic.bytesSent)
+        #expect(path.packetsSent == busy.quic.traffic.packetsSent)
+        #expect(path.packetsReceived == busy.quic.traffic.packetsReceived)
+        #expect(path.congestionWindow == busy.quic.traffic.congestionWindow)
+        #expect(path.packetsReceived > 0 && path.pacingRate > 0 && path.minimumRoundTrip > .zero)
+
+        let first = await clients[0].statistics()
+        #expect(first.sessionsLive == 1)
+        #expect(first.sessions.counters.objectsReceived == 1)
+        for client in clients {
+            let open = await client.statistics()
+            await client.close()
+            let ended = await client.statistics()
+            #expect(ended.quic.connectionsLive == 0)
+            #expect(ended.quic.connectionsCreated == 1)
+            #expect(ended.quic.connectionsEnded == 1)
+            #expect(ended.sessionsLive == 0)
+            #expect(ended.sessions.counters.objectsReceived == 1)
+            #expect(ended.sessions.transport.streamsLive == 0)
+            #expect(ended.quic.traffic.bytesReceived >= open.quic.traffic.bytesReceived)
+            #expect(ended.quic.loop.liveTimers == 0)
+        }
+        await stage.atServer.wait { $0.closures.count == 3 }
+        await stage.server.stop()
+        let ended = await stage.server.statistics()
+        #expect(ended.quic.connectionsLive == 0)
+        #expect(ended.quic.connectionsCreated == 3)
+        #expect(ended.quic.connectionsEnded == 3)
+        #expect(ended.sessionsCreated == 3)
+        #expect(ended.sessionsEnded == 3)
+        #expect(ended.sessionsLive == 0)
+        #expect(ended.sessions.counters.objectsSent == 3)
+        #expect(ended.sessions.counters.liveRequests == 0)
+        #expect(ended.sessions.transport.streamsLive == 0)
+        #expect(ended.quic.traffic.bytesSent >= busy.quic.traffic.bytesSent)
+        #expect(ended.quic.traffic.bytesInFlight == 0)
+    }
+
     @Test("A call onto the idle loop is answered far below the loop's longest sleep")
     func wake() async throws {
         let report = try await LoopWakeBenchmark.run(rounds: 200)

@@ -54,6 +54,9 @@ int cpq_settle_receiving(picoquic_cnx_t *cnx, uint64_t stream_id, uint64_t *deli
 /// The largest datagram payload that fits the path as it is known now and that the peer takes; 0 when it takes none.
 size_t cpq_maximum_datagram(picoquic_cnx_t *cnx);
 
+/// How many packets of the peer were handled.
+uint64_t cpq_packets_received(picoquic_cnx_t *cnx);
+
 /// Whether the first flight towards an unreachable peer is all that ever happened on a connection.
 int cpq_has_received(picoquic_cnx_t *cnx);
 

@@ -84,6 +84,9 @@ public final class MoQSession {
     /// Data streams that wait for their subscription.
     var heldStreams: [IngressStream] = []
 
+    /// Called once, when the session has closed and its handler knows.
+    package var didEnd: ((MoQSession) -> Void)?
+
     private var setupTimer: LoopTimer?
     private var goawayTimer: LoopTimer?
     private var pendingClosure: MoQSessionClosure?
@@ -162,6 +165,11 @@ public final class MoQSession {
         result.liveRequests = self.requests.count + self.waiting.count
         result.liveHeldStreams = self.heldStreams.count
         return result
+    }
+
+    /// What the session and the transport below it have and have seen.
+    public var statistics: MoQSessionStatistics {
+        MoQSessionStatistics(counters: self.counters, transport: self.transport.statistics)
     }
 
     /// Ends the session: every request and track is told, then the handler. Does nothing when it is closed.
@@ -272,6 +280,9 @@ public final class MoQSession {
         let handler = self.handler
         self.handler = nil
         handler?.session(self, didClose: closure)
+        let didEnd = self.didEnd
+        self.didEnd = nil
+        didEnd?(self)
     }
 
     // MARK: Timers
