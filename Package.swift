@@ -91,7 +91,8 @@ let package = Package(
         .target(
             name: "MoQCommand",
             dependencies: [
-                "MoQPicoQuic", "MoQRelay", "MoQ", "MoQWire", "WebTransport", "PicoQuic", "PacketLoop", deque, logging,
+                "MoQPicoQuic", "MoQRelay", "MoQ", "MoQWire", "WebTransport", "WebTransportPicoQuic", "PicoQuic",
+                "PacketLoop", deque, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings

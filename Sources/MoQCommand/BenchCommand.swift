@@ -6,8 +6,11 @@ internal import ArgumentParser
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure this machine, or put a relay under load.",
-        subcommands: [BenchWakeCommand.self, BenchChurnCommand.self]
+        abstract: "Measure this machine and the transport, or put a relay under load.",
+        subcommands: [
+            BenchWakeCommand.self, BenchChurnCommand.self, BenchSlowReaderCommand.self,
+            BenchBlockedPriorityCommand.self, BenchFarewellCommand.self,
+        ]
     )
 }
 

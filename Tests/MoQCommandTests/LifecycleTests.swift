@@ -12,7 +12,10 @@ struct LifecycleTests {
 
     @Test(
         "Help and version go to standard output",
-        arguments: ["relay", "pub", "sub", "clock", "bench wake", "bench churn"]
+        arguments: [
+            "relay", "pub", "sub", "clock", "bench wake", "bench churn", "bench slow-reader", "bench blocked-priority",
+            "bench farewell",
+        ]
     )
     func help(command: String) async throws {
         let words = command.split(separator: " ").map(String.init)
