@@ -8,7 +8,7 @@ struct BenchCommand: AsyncParsableCommand {
         commandName: "bench",
         abstract: "Measure this machine and the transport, or put a relay under load.",
         subcommands: [
-            BenchWakeCommand.self, BenchChurnCommand.self, BenchSlowReaderCommand.self,
+            BenchWakeCommand.self, BenchTimersCommand.self, BenchChurnCommand.self, BenchSlowReaderCommand.self,
             BenchBlockedPriorityCommand.self, BenchFarewellCommand.self,
         ]
     )
@@ -38,6 +38,34 @@ struct BenchWakeCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await WakeRun(count: self.count).run()
+    }
+}
+
+/// `moq bench timers`.
+struct BenchTimersCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "timers",
+        abstract: "Measure what scheduling and cancelling timers on a loop costs, and how late they fire.",
+        discussion: """
+            Starts a packet loop, cancels timers at random beside 1, 1,000 and 100,000 others, scheduling a new one for \
+            each, and prints nanoseconds for each pair; then the microseconds by which timers of 300 microseconds are \
+            late.
+
+              moq bench timers --count 1000000
+            """
+    )
+
+    @Option(help: ArgumentHelp("How many timers to schedule and cancel.", valueName: "pairs"))
+    var count = 1_000_000
+
+    func validate() throws {
+        guard (1...1_000_000_000).contains(self.count) else {
+            throw ValidationError("--count must be 1 to 1000000000")
+        }
+    }
+
+    func run() async throws {
+        try await TimersRun(count: self.count).run()
     }
 }
 

@@ -1,9 +1,24 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
-/// The armed timers of one loop: a binary heap in which each timer knows its place, so that cancelling takes it out
-/// (O(log n)) and a cancelled timer can never cause a wake-up. (loop)
+/// The armed timers of one loop: a heap in which each timer knows its place, so that cancelling takes it out (O(log n))
+/// and a cancelled timer can never cause a wake-up. (loop)
 final class TimerQueue {
-    private var heap: [LoopTimer] = []
+    /// A place in the heap. What decides about the order is kept here, so that comparing touches no timer.
+    private struct Place {
+        var deadline: LoopInstant
+        var sequence: UInt64
+        var timer: LoopTimer
+
+        func isBefore(_ other: Place) -> Bool {
+            self.deadline == other.deadline ? self.sequence < other.sequence : self.deadline < other.deadline
+        }
+    }
+
+    /// How many children a place has. More than two, because a move to another level, which writes to a timer somewhere
+    /// in memory, costs more than to compare neighbours.
+    private static let arity = 4
+
+    private var heap: [Place] = []
     private var nextSequence: UInt64 = 0
     private(set) var fired: UInt64 = 0
     private(set) var cancelled: UInt64 = 0
@@ -14,6 +29,9 @@ final class TimerQueue {
     /// The number of timers that are going to fire.
     var count: Int { self.heap.count + self.waitingInBatch }
 
+    /// How many timers there is room for before more memory is needed.
+    var capacity: Int { self.heap.capacity }
+
     /// The earliest deadline of an armed timer.
     var nextDeadline: LoopInstant? { self.heap.first?.deadline }
 
@@ -21,9 +39,9 @@ final class TimerQueue {
         let timer = LoopTimer(deadline: deadline, sequence: self.nextSequence, body: body)
         self.nextSequence &+= 1
         timer.queue = self
-        timer.phase = .armed(index: self.heap.count)
-        self.heap.append(timer)
-        self.siftUp(from: self.heap.count - 1)
+        let place = Place(deadline: deadline, sequence: timer.sequence, timer: timer)
+        self.heap.append(place)
+        self.rise(place, from: self.heap.count - 1)
         return timer
     }
 
@@ -49,8 +67,8 @@ final class TimerQueue {
         var batch: [LoopTimer] = []
         while let next = self.heap.first, next.deadline <= now {
             self.remove(at: 0)
-            next.phase = .due
-            batch.append(next)
+            next.timer.phase = .due
+            batch.append(next.timer)
         }
         self.waitingInBatch += batch.count
         for timer in batch {
@@ -67,8 +85,8 @@ final class TimerQueue {
     /// Cancels every timer.
     func cancelAll() {
         let all = self.heap
-        for timer in all {
-            self.cancel(timer)
+        for place in all {
+            self.cancel(place.timer)
         }
     }
 
@@ -79,55 +97,57 @@ final class TimerQueue {
     }
 
     private func remove(at index: Int) {
-        let last = self.heap.count - 1
-        if index != last {
-            self.swap(index, last)
+        let last = self.heap.removeLast()
+        guard index < self.heap.count else {
+            return
         }
-        self.heap.removeLast()
-        if index != last {
-            self.siftDown(from: index)
-            self.siftUp(from: index)
+        // The last one fills the gap, from where it goes one way or the other.
+        if index > 0, last.isBefore(self.heap[(index - 1) / Self.arity]) {
+            self.rise(last, from: index)
+        } else {
+            self.sink(last, from: index)
         }
     }
 
-    private func isEarlier(_ left: Int, _ right: Int) -> Bool {
-        let a = self.heap[left]
-        let b = self.heap[right]
-        return a.deadline == b.deadline ? a.sequence < b.sequence : a.deadline < b.deadline
+    private func put(_ place: Place, at index: Int) {
+        place.timer.phase = .armed(index: index)
+        self.heap[index] = place
     }
 
-    private func swap(_ left: Int, _ right: Int) {
-        self.heap.swapAt(left, right)
-        self.heap[left].phase = .armed(index: left)
-        self.heap[right].phase = .armed(index: right)
-    }
-
-    private func siftUp(from start: Int) {
-        var child = start
-        while child > 0 {
-            let parent = (child - 1) / 2
-            guard self.isEarlier(child, parent) else {
-                return
+    /// Puts a place where it belongs, at `start` or above. What is at `start` is overwritten.
+    private func rise(_ place: Place, from start: Int) {
+        var index = start
+        while index > 0 {
+            let parent = (index - 1) / Self.arity
+            let above = self.heap[parent]
+            guard place.isBefore(above) else {
+                break
             }
-            self.swap(child, parent)
-            child = parent
+            self.put(above, at: index)
+            index = parent
         }
+        self.put(place, at: index)
     }
 
-    private func siftDown(from start: Int) {
-        var parent = start
+    /// Puts a place where it belongs, at `start` or below. What is at `start` is overwritten.
+    private func sink(_ place: Place, from start: Int) {
+        var index = start
         while true {
-            let left = 2 * parent + 1
-            guard left < self.heap.count else {
-                return
+            let first = Self.arity * index + 1
+            guard first < self.heap.count else {
+                break
             }
-            let right = left + 1
-            let smallest = right < self.heap.count && self.isEarlier(right, left) ? right : left
-            guard self.isEarlier(smallest, parent) else {
-                return
+            var smallest = first
+            for child in (first + 1)..<max(first + 1, min(first + Self.arity, self.heap.count))
+            where self.heap[child].isBefore(self.heap[smallest]) {
+                smallest = child
             }
-            self.swap(smallest, parent)
-            parent = smallest
+            guard self.heap[smallest].isBefore(place) else {
+                break
+            }
+            self.put(self.heap[smallest], at: index)
+            index = smallest
         }
+        self.put(place, at: index)
     }
 }

@@ -65,12 +65,12 @@ public enum LoopWakeBenchmark {
         )
     }
 
-    private static func microseconds(_ duration: Duration) -> Double {
+    static func microseconds(_ duration: Duration) -> Double {
         let (seconds, attoseconds) = duration.components
         return Double(seconds) * 1e6 + Double(attoseconds) / 1e12
     }
 
-    private static func quantile(_ fraction: Double, of sorted: [Double]) -> Double {
+    static func quantile(_ fraction: Double, of sorted: [Double]) -> Double {
         guard !sorted.isEmpty else {
             return 0
         }

@@ -47,6 +47,7 @@ struct BadInputTests {
         BadInput("pub moqt://127.0.0.1:4433 \(track) --input x --group-size 0", 64, "--group-size"),
         BadInput("clock moqt://127.0.0.1:4433 \(track) --interval 0", 64, "--interval"),
         BadInput("bench wake --count 0", 64, "--count"),
+        BadInput("bench timers --count 0", 64, "--count"),
     ]
 
     @Test("A command line that makes no sense ends with status 64", arguments: senseless)

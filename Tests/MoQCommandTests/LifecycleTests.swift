@@ -13,8 +13,8 @@ struct LifecycleTests {
     @Test(
         "Help and version go to standard output",
         arguments: [
-            "relay", "pub", "sub", "clock", "bench wake", "bench churn", "bench slow-reader", "bench blocked-priority",
-            "bench farewell",
+            "relay", "pub", "sub", "clock", "bench wake", "bench timers", "bench churn", "bench slow-reader",
+            "bench blocked-priority", "bench farewell",
         ]
     )
     func help(command: String) async throws {
