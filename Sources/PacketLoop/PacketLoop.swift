@@ -30,6 +30,8 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
         var isClosed = false
         var posts: UInt64 = 0
         var dropped: UInt64 = 0
+        /// How often the loop has emptied it.
+        var drains: UInt64 = 0
     }
 
     /// How to wake the driver. A type of its own, because a closure that is kept directly in a generic container is
@@ -63,11 +65,13 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
     private let timersFired = Atomic<UInt64>(0)
     private let timersCancelled = Atomic<UInt64>(0)
     private let liveTimers = Atomic<Int>(0)
+    private let turns = Atomic<UInt64>(0)
 
     // Confined to the driving thread.
     private var local: [LoopJob] = []
     private var timers = TimerQueue()
     private var batchTime: UInt64?
+    private var turnCount: UInt64 = 0
 
     /// Creates a loop. It accepts work at once and does it when a driver lends it a thread.
     public convenience init(label: String) {
@@ -219,17 +223,19 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
     /// What the loop has done, and what it holds. Callable from any thread.
     public var counters: PacketLoopCounters {
         if self.isOnLoop {
-            self.publishTimerCounters()
+            self.publishCounters()
         }
         var counters = PacketLoopCounters()
         self.inbox.withLock { inbox in
             counters.posts = inbox.posts
             counters.dropped = inbox.dropped
             counters.queuedJobs = inbox.jobs.count
+            counters.inboxDrains = inbox.drains
         }
         counters.posts &+= self.localPosts.load(ordering: .relaxed)
         counters.queuedJobs += self.localQueued.load(ordering: .relaxed)
         counters.wakes = self.wakes.load(ordering: .relaxed)
+        counters.turns = self.turns.load(ordering: .relaxed)
         counters.jobsRun = self.jobsRun.load(ordering: .relaxed)
         counters.timersFired = self.timersFired.load(ordering: .relaxed)
         counters.timersCancelled = self.timersCancelled.load(ordering: .relaxed)
@@ -290,7 +296,7 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
         self.localQueued.store(0, ordering: .relaxed)
         self.owner.store(0, ordering: .relaxed)
         self.giveUp(leftovers)
-        self.publishTimerCounters()
+        self.publishCounters()
     }
 
     /// Whether the loop has stopped.
@@ -308,10 +314,25 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
         self.timers.nextDeadline
     }
 
+    /// Does what the loop itself has queued, between two events of one batch: what a packet brought about is done before
+    /// the next one is looked at, and can still leave with the packets that end the batch. In a bounded number of rounds.
+    ///
+    /// Looks at nothing that other threads reach: it takes no lock, and with nothing queued it costs one comparison. What
+    /// other threads have handed in, and the timers (and with them a look at the clock), wait for the ``turn(now:)`` at
+    /// the end of the batch.
+    package func turnWithinBatch() {
+        var rounds = 0
+        while rounds < Self.roundsPerTurn, !self.local.isEmpty {
+            self.perform(remote: [])
+            rounds += 1
+        }
+    }
+
     /// Does what is queued and fires the timers that are due, in bounded amounts: jobs queued meanwhile run in a later
-    /// round, and after a few rounds in a later turn. Nearly free when there is nothing to do. A driver that is in the
-    /// middle of a batch of events leaves the timers, and with them a look at the clock, to the end of the batch.
-    package func turn(now: LoopInstant? = nil, firingTimers: Bool = true) {
+    /// round, and after a few rounds in a later turn. Costs one atomic load when there is nothing to do, and at most one
+    /// lock for each wake.
+    package func turn(now: LoopInstant? = nil) {
+        self.turnCount &+= 1
         if let now {
             self.batchTime = now.microseconds
         }
@@ -320,9 +341,9 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
             self.drainOnce()
             rounds += 1
         }
-        if firingTimers, let deadline = self.timers.nextDeadline, deadline <= self.now {
+        if let deadline = self.timers.nextDeadline, deadline <= self.now {
             self.timers.fireDue(at: self.now)
-            self.publishTimerCounters()
+            self.publishCounters()
         }
     }
 
@@ -330,7 +351,7 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
     /// when nothing is scheduled. The batch ends here: the next event reads the clock again.
     package func timeUntilNextTurn(from now: LoopInstant) -> UInt64? {
         self.batchTime = nil
-        self.publishTimerCounters()
+        self.publishCounters()
         if self.hasWork {
             return 0
         }
@@ -349,8 +370,14 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
             self.wakePending.store(false, ordering: .sequentiallyConsistent)
             self.inbox.withLock { inbox in
                 swap(&inbox.jobs, &remote)
+                inbox.drains &+= 1
             }
         }
+        self.perform(remote: remote)
+    }
+
+    /// Runs jobs that came from other threads, and then those of the loop's own that are queued at this moment.
+    private func perform(remote: [LoopJob]) {
         var mine: [LoopJob] = []
         swap(&self.local, &mine)
         self.localQueued.subtract(mine.count, ordering: .relaxed)
@@ -396,7 +423,8 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
         self.inbox.withLock { $0.dropped &+= dropped }
     }
 
-    private func publishTimerCounters() {
+    private func publishCounters() {
+        self.turns.store(self.turnCount, ordering: .relaxed)
         self.timersFired.store(self.timers.fired, ordering: .relaxed)
         self.timersCancelled.store(self.timers.cancelled, ordering: .relaxed)
         self.liveTimers.store(self.timers.count, ordering: .relaxed)

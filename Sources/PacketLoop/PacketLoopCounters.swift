@@ -6,6 +6,11 @@ public struct PacketLoopCounters: Sendable, Hashable {
     public var posts: UInt64 = 0
     /// Times the sleeping loop was woken for them. Far below `posts` under load: one wake serves all that is queued.
     public var wakes: UInt64 = 0
+    /// Times the loop took the lock to fetch them. Not more than one for each wake (and one for what came before the loop
+    /// could be woken): none while packets flow and nobody posts.
+    public var inboxDrains: UInt64 = 0
+    /// Turns of the loop: ends of batches of received or sent packets, wake-ups, timers.
+    public var turns: UInt64 = 0
     /// Pieces of work and jobs that have run.
     public var jobsRun: UInt64 = 0
     /// Pieces of work and jobs that wait now.

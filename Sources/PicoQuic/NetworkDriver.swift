@@ -157,8 +157,8 @@ final class NetworkDriver: @unchecked Sendable {
         case picoquic_packet_loop_time_check:
             unsafe self.limitWait(argument)
         case picoquic_packet_loop_after_receive:
-            // Once per packet: what packets brought about is done at once, timers have their turn when a batch is over.
-            self.loop.turn(firingTimers: false)
+            // Once per packet. The batch ends with the sending phase, or with a wake when another thread has posted.
+            self.loop.turnWithinBatch()
         case picoquic_packet_loop_wake_up:
             self.loop.turn()
             self.context.deleteFinishedClients()
@@ -204,11 +204,20 @@ final class NetworkDriver: @unchecked Sendable {
             return
         }
         let now = unsafe LoopInstant(microseconds: check.pointee.current_time)
-        var wait = unsafe min(check.pointee.delta_t, Self.longestWait)
-        if let ours = self.loop.timeUntilNextTurn(from: now) {
-            wait = min(wait, Int64(clamping: ours))
+        unsafe check.pointee.delta_t = Self.wait(of: self.loop, from: now, atMost: check.pointee.delta_t)
+    }
+
+    /// How many microseconds the library's loop may sleep: until its own next event, until the loop has something to do,
+    /// and never longer than the longest sleep. (loop)
+    ///
+    /// The library's poll counts in milliseconds, rounded to the nearest: below half of one it returns at once and is
+    /// asked again, which makes short waits exact at the cost of turns.
+    static func wait(of loop: PacketLoop, from now: LoopInstant, atMost library: Int64) -> Int64 {
+        let wait = min(library, self.longestWait)
+        guard let ours = loop.timeUntilNextTurn(from: now) else {
+            return wait
         }
-        unsafe check.pointee.delta_t = wait
+        return min(wait, Int64(clamping: ours))
     }
 
     /// Deletes what is left, while the thread still is the loop's thread, and ends the loop.

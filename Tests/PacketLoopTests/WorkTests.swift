@@ -45,21 +45,48 @@ struct WorkTests {
         let wakes = Locked(0)
         loop.attach { wakes.withLock { $0 += 1 } }
         let ran = Locked(0)
-        for _ in 0..<1_000 {
+        for _ in 0..<1_000_000 {
             loop.post { ran.withLock { $0 += 1 } }
         }
         #expect(wakes.withLock { $0 } == 1)
         loop.begin()
         #expect(loop.hasWork)
         loop.turn()
-        #expect(ran.withLock { $0 } == 1_000)
+        #expect(ran.withLock { $0 } == 1_000_000)
+        #expect(loop.counters.inboxDrains == 1)
         #expect(!loop.hasWork)
         // On the loop nothing needs waking.
         loop.post { ran.withLock { $0 += 1 } }
         #expect(wakes.withLock { $0 } == 1)
         #expect(loop.timeUntilNextTurn(from: loop.now) == 0)
         loop.end()
-        #expect(ran.withLock { $0 } == 1_001)
+        #expect(ran.withLock { $0 } == 1_000_001)
+    }
+
+    @Test("Between the packets of a batch only the loop's own work runs, and no lock is taken")
+    func withinBatch() {
+        let loop = PacketLoop(label: "batch")
+        let ran = Locked<[String]>([])
+        loop.post { ran.withLock { $0.append("from elsewhere") } }
+        loop.begin()
+        loop.schedule(after: .zero) { ran.withLock { $0.append("timer") } }
+        loop.post {
+            ran.withLock { $0.append("own") }
+            loop.post { ran.withLock { $0.append("own's own") } }
+        }
+        for _ in 0..<10 {
+            loop.turnWithinBatch()
+        }
+        #expect(ran.withLock { $0 } == ["own", "own's own"])
+        #expect(loop.counters.inboxDrains == 0)
+        #expect(loop.counters.turns == 0)
+        loop.turn()
+        #expect(ran.withLock { $0 } == ["own", "own's own", "from elsewhere", "timer"])
+        #expect(loop.counters.inboxDrains == 1)
+        #expect(loop.counters.turns == 1)
+        loop.turn()
+        #expect(loop.counters.inboxDrains == 1)
+        loop.end()
     }
 
     @Test("Work that keeps posting itself leaves the loop between rounds, and cannot keep it from stopping")
