@@ -141,11 +141,12 @@ public final class MoQPicoQuicServer: Sendable {
         }
         return await withCheckedContinuation { continuation in
             let accepted = loop.post {
+                let answer = DrainAnswer(continuation, desk.roster)
                 for session in desk.roster.open {
                     session.sendGoaway(timeout: timeout)
                 }
                 let deadline = loop.now.advanced(by: timeout).advanced(by: Self.drainGrace)
-                Self.watch(desk, loop, until: deadline) { continuation.resume(returning: $0) }
+                Self.watch(answer, loop, until: deadline)
             }
             if !accepted {
                 continuation.resume(returning: true)
@@ -153,18 +154,29 @@ public final class MoQPicoQuicServer: Sendable {
         }
     }
 
-    private static func watch(
-        _ desk: Desk,
-        _ loop: PacketLoop,
-        until deadline: LoopInstant,
-        then done: @escaping @Sendable (Bool) -> Void
-    ) {
-        let isEmpty = desk.roster.open.isEmpty
-        if isEmpty || loop.now >= deadline || loop.isStopped {
-            done(isEmpty)
-        } else {
-            loop.schedule(after: self.drainStep) { Self.watch(desk, loop, until: deadline, then: done) }
+    /// Looks again and again. When the loop ends in the middle of it, the timer goes, and the answer with it.
+    private static func watch(_ answer: DrainAnswer, _ loop: PacketLoop, until deadline: LoopInstant) {
+        guard !answer.isEverybodyGone, loop.now < deadline else {
+            return
         }
+        loop.schedule(after: self.drainStep) { Self.watch(answer, loop, until: deadline) }
+    }
+
+    /// Answers ``drain(timeout:)`` when the last who watches lets go of it: the waiting is over, or the loop is. (loop)
+    private final class DrainAnswer {
+        private let continuation: CheckedContinuation<Bool, Never>
+        private let roster: SessionRoster
+
+        init(_ continuation: CheckedContinuation<Bool, Never>, _ roster: SessionRoster) {
+            self.continuation = continuation
+            self.roster = roster
+        }
+
+        deinit {
+            self.continuation.resume(returning: self.isEverybodyGone)
+        }
+
+        var isEverybodyGone: Bool { self.roster.open.isEmpty }
     }
 
     /// Closes every session and the sockets. Every client hears of it within a second. Idempotent.

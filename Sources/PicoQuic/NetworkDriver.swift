@@ -24,10 +24,11 @@ final class NetworkDriver: @unchecked Sendable {
     private struct Shared {
         var starting: CheckedContinuation<Result<UInt16, QUICError>, Never>?
         var ending: CheckedContinuation<Void, Never>?
+        var isEnding = false
         var hasEnded = false
     }
 
-    /// The longest sleep. Only a safety net: whoever has work for the loop wakes it.
+    /// The longest sleep, in microseconds. Only a safety net: whoever has work for the loop wakes it.
     private static let longestWait: Int64 = 200_000
 
     let loop: PacketLoop
@@ -110,6 +111,12 @@ final class NetworkDriver: @unchecked Sendable {
             return waiting
         }
         waiting?.resume(returning: outcome)
+    }
+
+    /// Whether the thread has come to its end, as asked or because the library's loop failed: set before the connections
+    /// are told.
+    var isEnding: Bool {
+        self.shared.withLock { $0.isEnding }
     }
 
     /// Ends the loop at the end of its present round. (loop)
@@ -226,16 +233,20 @@ final class NetworkDriver: @unchecked Sendable {
             return
         }
         self.hasFinished = true
+        self.shared.withLock { $0.isEnding = true }
         self.loop.detach()
         self.context.onFinishedClient = nil
         self.context.deleteAll()
         self.loop.end()
     }
 
-    /// The thread is about to end, as asked or because the library's loop failed.
+    /// The thread is about to end, as asked or because the library's loop failed. In the latter case all connections hear
+    /// of it here, and whoever waits for the end of the loop waits no longer.
     func threadEnded(_ code: CInt) {
         if !self.hasBegun {
             self.loop.begin()
+        } else if !self.hasFinished {
+            self.context.fail("the network thread has failed (error \(code))")
         }
         self.finish()
         self.context.free()

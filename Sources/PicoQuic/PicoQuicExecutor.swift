@@ -10,14 +10,31 @@ public import PacketLoop
 /// after packets were sent, and when another thread wakes the loop. Everything of the endpoint's connections happens on
 /// that one thread.
 ///
-/// An endpoint is started once and stopped once. It must be stopped: until then its thread runs.
+/// An endpoint is started once and stopped once. It must be stopped: until then its thread runs. Should the thread fail by
+/// itself, all connections end as ``QUICCloseInfo/Kind/aborted``, later work is refused, and the endpoint still has to be
+/// stopped.
 public final class PicoQuicExecutor: Sendable {
-    private enum State {
+    /// ```
+    ///   idle ── start() ──▶ starting ──▶ running ── stop() ──▶ stopping ──▶ stopped
+    ///     │                    └── stop() came, or the start fails ──▲          ▲
+    ///     └──────────────────────── stop() ────────────────────────────────────-┘
+    /// ```
+    private enum Phase {
         case idle
         case starting
-        case running(NetworkDriver)
+        case running
         case stopping
         case stopped
+    }
+
+    private struct Life {
+        var phase = Phase.idle
+        /// The thread, while the endpoint runs.
+        var driver: NetworkDriver?
+        /// The first stop that came before the start had returned.
+        var earlyStop: (code: UInt64, reason: String)?
+        /// Who waits for the end.
+        var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
     /// How long ``stop(code:reason:)`` waits for the closes of connections to leave.
@@ -40,7 +57,7 @@ public final class PicoQuicExecutor: Sendable {
 
     private let log: Logger
     private let acceptor: (@Sendable (QUICConnection) -> (any QUICConnectionDelegate)?)?
-    private let state = Locked(State.idle)
+    private let life = Locked(Life())
 
     /// What the endpoint had done when it was stopped.
     private let lastStatistics = Locked(QUICEndpointStatistics())
@@ -66,14 +83,16 @@ public final class PicoQuicExecutor: Sendable {
 
     // MARK: - Start and stop
 
-    /// Whether the endpoint has been started and not been stopped. Work that is posted to the loop of an endpoint that
-    /// does not run waits for the start.
+    /// Whether the endpoint has been started and not been stopped, and its thread has not failed. Work that is posted to
+    /// the loop of an endpoint that has not been started waits for the start.
     public var isRunning: Bool {
-        self.state.withLock { state in
-            if case .running = state {
-                return true
-            }
-            return false
+        self.runningDriver.map { !$0.isEnding } ?? false
+    }
+
+    /// The thread between start and stop.
+    private var runningDriver: NetworkDriver? {
+        self.life.withLock { life in
+            life.phase == .running ? life.driver : nil
         }
     }
 
@@ -82,13 +101,14 @@ public final class PicoQuicExecutor: Sendable {
     /// - Parameter address: where to listen; the default suits clients.
     /// - Returns: the address with the port that the system chose, if it had the choice.
     /// - Throws: what the configuration has wrong, naming the file or setting; `addressInUse` and its like, naming the
-    ///   address; `invalidState` on a second start. After an error the endpoint cannot be used any more.
+    ///   address; `stopped` when ``stop(code:reason:)`` was called meanwhile, and then all is released again;
+    ///   `invalidState` on a second start. After an error the endpoint cannot be used any more.
     @discardableResult
     public func start(on address: QUICAddress = .any(port: 0)) async throws(QUICError) -> QUICAddress {
-        let obstacle: String? = self.state.withLock { state in
-            switch state {
+        let obstacle: String? = self.life.withLock { life in
+            switch life.phase {
             case .idle:
-                state = .starting
+                life.phase = .starting
                 return nil
             case .starting: return "it is being started already"
             case .running: return "it runs already"
@@ -106,16 +126,25 @@ public final class PicoQuicExecutor: Sendable {
             self.abandonLoop()
             throw error
         }
+        let port: UInt16
         do throws(QUICError) {
-            let port = try await driver.start()
-            self.state.withLock { $0 = .running(driver) }
-            return QUICAddress(uncheckedHost: address.host, port: port)
+            port = try await driver.start()
         } catch {
             await driver.waitForEnd()
             driver.join()
-            self.state.withLock { $0 = .stopped }
+            self.conclude()
             throw error
         }
+        let earlyStop = self.life.withLock { life in
+            life.phase = life.earlyStop == nil ? .running : .stopping
+            life.driver = driver
+            return life.earlyStop
+        }
+        if let earlyStop {
+            await self.shutDown(driver, code: earlyStop.code, reason: earlyStop.reason)
+            throw QUICError(.stopped, "the endpoint was stopped while it started")
+        }
+        return QUICAddress(uncheckedHost: address.host, port: port)
     }
 
     private func makeDriver(_ address: QUICAddress) throws(QUICError) -> NetworkDriver {
@@ -141,77 +170,108 @@ public final class PicoQuicExecutor: Sendable {
     private func abandonLoop() {
         self.loop.begin()
         self.loop.end()
-        self.state.withLock { $0 = .stopped }
+        self.conclude()
     }
 
     /// Closes all connections, tells the peers, and ends the thread. Returns when all is released; takes a fraction of
-    /// a second. Calls after the first return at once. An endpoint that was never started cannot be started any more.
+    /// a second. Further calls change nothing, and return when all is released as well. An endpoint that was never
+    /// started cannot be started any more; one whose start has not returned is stopped as soon as it stands, and its
+    /// start throws.
     ///
     /// - Parameters:
     ///   - code: the application's code for the close.
     ///   - reason: the words for it.
     public func stop(code: UInt64 = 0, reason: String = "") async {
-        var wasIdle = false
-        let driver: NetworkDriver? = self.state.withLock { state in
-            switch state {
+        enum Step {
+            case abandon
+            case end(NetworkDriver)
+            case wait
+        }
+        let step = self.life.withLock { life -> Step in
+            switch life.phase {
             case .idle:
-                wasIdle = true
-                state = .stopping
-                return nil
-            case .running(let driver):
-                state = .stopping
-                return driver
-            case .starting, .stopping, .stopped:
-                return nil
+                life.phase = .stopping
+                return .abandon
+            case .starting:
+                life.earlyStop = life.earlyStop ?? (code, reason)
+                return .wait
+            case .running:
+                life.phase = .stopping
+                return life.driver.map { .end($0) } ?? .wait
+            case .stopping, .stopped:
+                return .wait
             }
         }
-        if wasIdle {
+        switch step {
+        case .abandon:
             self.abandonLoop()
+        case .end(let driver):
+            await self.shutDown(driver, code: code, reason: reason)
+        case .wait:
+            await self.waitUntilStopped()
         }
-        guard let driver else {
-            return
-        }
-        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-            let accepted = self.loop.post {
-                driver.context.closeAll(code: code, reason: reason)
-                Self.sayFarewell(driver, since: driver.loop.now) {
-                    driver.end()
-                    continuation.resume()
-                }
-            }
-            if !accepted {
-                continuation.resume()
-            }
+    }
+
+    /// Says farewell on the loop and waits for the thread's end, which comes after it, or before when the thread fails:
+    /// then what was posted here runs among the loop's last work, or is refused.
+    private func shutDown(_ driver: NetworkDriver, code: UInt64, reason: String) async {
+        self.loop.post {
+            driver.context.closeAll(code: code, reason: reason)
+            Self.sayFarewell(driver, since: driver.loop.now)
         }
         await driver.waitForEnd()
         driver.join()
         let statistics = driver.context.statistics
         self.lastStatistics.withLock { $0 = statistics }
-        self.state.withLock { $0 = .stopped }
+        self.conclude()
     }
 
-    /// Waits on the loop until every close has left, and then a little, but not for long.
-    private static func sayFarewell(
-        _ driver: NetworkDriver,
-        since start: LoopInstant,
-        then done: @escaping @Sendable () -> Void
-    ) {
+    /// Nothing is left.
+    private func conclude() {
+        let waiting = self.life.withLock { life in
+            life.phase = .stopped
+            life.driver = nil
+            let waiting = life.waiting
+            life.waiting = []
+            return waiting
+        }
+        for continuation in waiting {
+            continuation.resume()
+        }
+    }
+
+    private func waitUntilStopped() async {
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            let isStopped = self.life.withLock { life in
+                if life.phase != .stopped {
+                    life.waiting.append(continuation)
+                }
+                return life.phase == .stopped
+            }
+            if isStopped {
+                continuation.resume()
+            }
+        }
+    }
+
+    /// Waits on the loop until every close has left, and then a little, but not for long; then ends the loop.
+    private static func sayFarewell(_ driver: NetworkDriver, since start: LoopInstant) {
         let elapsed = start.duration(to: driver.loop.now)
         let isLate = elapsed >= Self.longestFarewell
         if elapsed >= Self.handshakeGrace {
             driver.context.sendWaitingCloses()
         }
         if isLate || driver.context.connections.count == 0 {
-            done()
+            driver.end()
         } else if driver.context.hasUnsentCloses {
-            driver.loop.schedule(after: Self.farewellStep) { Self.sayFarewell(driver, since: start, then: done) }
+            driver.loop.schedule(after: Self.farewellStep) { Self.sayFarewell(driver, since: start) }
         } else {
             driver.loop.schedule(after: Self.farewellGrace) {
                 // Clients may have come in the meantime, which have to be told as well.
                 if driver.context.hasUnsentCloses {
-                    Self.sayFarewell(driver, since: start, then: done)
+                    Self.sayFarewell(driver, since: start)
                 } else {
-                    done()
+                    driver.end()
                 }
             }
         }
@@ -240,13 +300,7 @@ public final class PicoQuicExecutor: Sendable {
         timeout: Duration = .seconds(4),
         makeDelegate: @escaping @Sendable (QUICConnection) -> any QUICConnectionDelegate
     ) async throws(QUICError) -> LoopBound<QUICConnection> {
-        let driver: NetworkDriver? = self.state.withLock { state in
-            guard case .running(let driver) = state else {
-                return nil
-            }
-            return driver
-        }
-        guard let driver else {
+        guard let driver = self.runningDriver else {
             throw QUICError(.stopped, "the endpoint does not run")
         }
         let protocols = applicationProtocols ?? self.configuration.applicationProtocols
@@ -305,13 +359,7 @@ public final class PicoQuicExecutor: Sendable {
 
     /// How many connections there are now and have been altogether. Zero when the endpoint does not run.
     public func connectionCounts() async -> (live: Int, total: UInt64) {
-        let driver: NetworkDriver? = self.state.withLock { state in
-            guard case .running(let driver) = state else {
-                return nil
-            }
-            return driver
-        }
-        guard let driver else {
+        guard let driver = self.runningDriver else {
             return (0, 0)
         }
         let counts = try? await self.loop.run {
@@ -331,13 +379,9 @@ public final class PicoQuicExecutor: Sendable {
     package func statistics<R: Sendable>(
         with body: @escaping @Sendable () -> R
     ) async -> (endpoint: QUICEndpointStatistics, other: R?) {
-        let driver: NetworkDriver? = self.state.withLock { state in
-            guard case .running(let driver) = state else {
-                return nil
-            }
-            return driver
-        }
-        if let driver, let found = try? await self.loop.run({ (driver.context.statistics, body()) }) {
+        if let driver = self.runningDriver,
+            let found = try? await self.loop.run({ (driver.context.statistics, body()) })
+        {
             return (endpoint: found.0, other: found.1)
         }
         return (endpoint: self.lastStatistics.withLock { $0 }, other: nil)

@@ -28,7 +28,7 @@ public struct QUICCloseInfo: Sendable, Hashable, CustomStringConvertible {
         case versionMismatch
         /// The peer is too busy to take the connection.
         case refused
-        /// The endpoint was shut down around the connection.
+        /// The endpoint was shut down around the connection, or its network thread failed; then the reason says so.
         case aborted
 
         /// Whether the peer must have said something for it to come to this.

@@ -237,6 +237,8 @@ extension QUICConnection {
             if info.kind == .certificate {
                 info.reason = self.context.certificateComplaint(alert: UInt8(truncatingIfNeeded: local))
             }
+        } else {
+            info.reason = self.context.failure ?? ""
         }
         return info
     }

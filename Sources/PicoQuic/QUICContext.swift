@@ -47,6 +47,9 @@ final class QUICContext {
     /// What connections are closed with since the endpoint is being stopped; nil before.
     private(set) var farewell: (code: UInt64, reason: String)?
 
+    /// Why connections end that are deleted without having been closed; nil as long as the loop has not failed.
+    private(set) var failure: String?
+
     /// Called when there is something to delete.
     var onFinishedClient: (() -> Void)?
 
@@ -345,6 +348,12 @@ final class QUICContext {
         for connection in self.connections.all {
             connection.close(code: code, reason: reason)
         }
+    }
+
+    /// The loop has failed: connections that are deleted from now on say why, and the log does.
+    func fail(_ reason: String) {
+        self.failure = reason
+        self.log.error("\(reason)", metadata: ["connections": "\(self.connections.count)"])
     }
 
     /// Sends the closes that wait for handshakes to be finished, now that there is no more time for it.

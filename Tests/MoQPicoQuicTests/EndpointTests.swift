@@ -5,6 +5,7 @@ import MoQPicoQuic
 import MoQWire
 import PacketLoop
 import PicoQuic
+import TestSupport
 import Testing
 import WebTransport
 
@@ -129,6 +130,32 @@ struct EndpointTests {
         await other.wait { $0.goaways == 1 }
         await stubborn.server.stop()
         await other.wait { $0.closures.count == 1 }
+        await client.close()
+    }
+
+    @Test("A server whose thread fails while it drains tells its sessions, and neither drain nor stop waits for ever")
+    func failureDuringDrain() async throws {
+        let stage = try await Stage()
+        let journal = Journal()
+        let client = try await stage.connect(journal: journal, leavesOnGoaway: false)
+        await journal.wait { $0.setups == 1 }
+        await stage.atServer.wait { $0.setups == 1 }
+        let draining = Task { await stage.server.drain(timeout: .seconds(600)) }
+        await journal.wait { $0.goaways == 1 }
+        #expect(breakSockets(boundTo: stage.address.port) > 0)
+        stage.server.loop.post {}
+        await stage.atServer.wait { $0.closures.count == 1 }
+        let closure = try #require(stage.atServer.facts.closures.first)
+        guard case .transport = closure.origin else {
+            Issue.record("ended by \(closure)")
+            return
+        }
+        #expect(closure.reason.contains("network thread has failed"))
+        // Nobody is left.
+        #expect(await draining.value)
+        #expect(await stage.server.drain(timeout: .seconds(600)))
+        await stage.server.stop()
+        #expect(stage.server.loop.isStopped)
         await client.close()
     }
 
