@@ -72,7 +72,7 @@ final class Witness: Sendable {
 }
 
 /// Sends back what it receives, stream by stream and datagram by datagram, and notes everything.
-final class EchoDelegate: QUICConnectionDelegate {
+class EchoDelegate: QUICConnectionDelegate {
     let witness: Witness
     let echoes: Bool
     private var outgoing: [UInt64: (bytes: [UInt8], offset: Int, isFinished: Bool)] = [:]
