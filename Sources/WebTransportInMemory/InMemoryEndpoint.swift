@@ -200,9 +200,9 @@ final class InMemoryEndpoint {
         self.transmit(packet)
     }
 
-    /// Sends soon, never from within the call that made something ready.
+    /// Sends soon, never from within the call that made something ready; never, once the loop has stopped.
     private func scheduleFlush() {
-        guard !self.isFlushScheduled, !self.isClosed else { return }
+        guard !self.isFlushScheduled, !self.isClosed, self.loop.isOnLoop else { return }
         self.isFlushScheduled = true
         _ = self.loop.schedule(at: max(self.loop.now, self.earliestSend)) { [weak self] in
             self?.isFlushScheduled = false
@@ -313,6 +313,9 @@ final class InMemoryEndpoint {
     }
 
     private func transmit(_ packet: InMemoryPacket) {
+        self.loop.assertOnLoop()
+        // Once the loop has stopped nothing arrives any more, and whoever clears up may be on any thread.
+        guard self.loop.isOnLoop else { return }
         self.bytesInFlight += packet.size
         self.pathStatistics.packetsSent += 1
         self.pathStatistics.bytesSent += UInt64(packet.size)
