@@ -1,6 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 import CPicoquic
+import CPicoquicShims
 
 // The functions that the library calls. Each finds its object, makes one call and returns; none can throw.
 
@@ -65,6 +66,21 @@ func picoquicSelectProtocol(
     }
     unsafe context.noteNoCommonProtocol(offers)
     return count
+}
+
+/// A server has sent a session ticket.
+///
+/// - Thread: the loop's, while a packet of the server is processed.
+/// - Pointers: `cnx` and `ticket` are valid during the call.
+@c
+func picoquicTicketReceived(_ cnx: OpaquePointer?, _ ticket: UnsafePointer<cpq_ticket>?) {
+    guard let cnx = unsafe cnx, let ticket = unsafe ticket, let quic = unsafe picoquic_get_quic_ctx(cnx),
+        let context = unsafe quicContext(of: quic),
+        let handle = unsafe ConnectionHandle(picoquic_get_callback_context(cnx))
+    else {
+        return
+    }
+    unsafe context.connections.find(handle)?.received(ticket.pointee)
 }
 
 /// The object that belongs to a context of the library; nil while it is being set up.

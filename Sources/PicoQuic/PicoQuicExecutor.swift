@@ -286,8 +286,10 @@ public final class PicoQuicExecutor: Sendable {
     ///   - serverName: what the certificate must name, when that is not `host`.
     ///   - applicationProtocols: what to offer, when that is not what the configuration says.
     ///   - timeout: how long all this may take, the name's resolution aside.
-    ///   - makeDelegate: called on the loop, before the first event, for the connection that succeeded; returns who
-    ///     hears of it.
+    ///   - makeDelegate: called on the loop, once, before the first event, for the connection that succeeded; returns who
+    ///     hears of it. With ``QUICConfiguration/allowsEarlyData`` and a ticket it is called before the handshake, and no
+    ///     other address is tried: what it writes leaves at once, and if the connection fails, the delegate is told and an
+    ///     error is thrown. The ticket is used up then, so that the next attempt is made without.
     /// - Returns: the connection, which can send.
     /// - Throws: `invalidConfiguration` for protocols that cannot be offered; `nameNotResolved`, `unreachable`, `handshakeTimeout`, `certificateRejected`, `noCommonProtocol`,
     ///   `refused`, `handshakeFailed`, `stopped`; each message names the host.
@@ -317,12 +319,15 @@ public final class PicoQuicExecutor: Sendable {
                         name: serverName ?? host,
                         protocols: protocols,
                         addresses: addresses,
-                        timeout: timeout
+                        timeout: timeout,
+                        makeDelegate: makeDelegate
                     ) { result in
                         pending.connector = nil
                         continuation.resume(
                             returning: result.map { connection in
-                                connection.delegate = makeDelegate(connection)
+                                if connection.delegate == nil {
+                                    connection.delegate = makeDelegate(connection)
+                                }
                                 return LoopBound(connection, on: driver.loop)
                             }
                         )

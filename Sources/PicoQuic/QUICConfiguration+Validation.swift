@@ -24,6 +24,9 @@ extension QUICConfiguration {
         if let seed = self.statelessResetSeed, seed.count != 16 {
             throw QUICError(.invalidConfiguration, "the stateless reset seed must have 16 bytes, not \(seed.count)")
         }
+        if let why = Self.complaint(aboutTicketKeys: self.ticketKeys) {
+            throw QUICError(.invalidConfiguration, why)
+        }
         if let file = self.keyLogFile {
             try Self.checkAppendable(file)
         }
@@ -120,5 +123,20 @@ extension QUICConfiguration {
         guard unsafe access(path, W_OK) == 0 else {
             throw QUICError(.fileUnreadable, "cannot use qlog directory '\(path)': \(systemErrorText(errno))")
         }
+    }
+}
+
+extension QUICConfiguration {
+    /// What a server is called in the ticket store. How it is verified is a part of it: a ticket that came without, or by
+    /// another authority, must not stand for a certificate that was looked at.
+    func storeKey(_ target: String, _ name: String) -> String {
+        let trust =
+            switch self.verification {
+            case .systemRoots: "system"
+            case .authority(let file): "authority \(file)"
+            case .pinned(let fingerprints): "pinned " + fingerprints.map(\.description).sorted().joined(separator: ",")
+            case .insecure: "insecure"
+            }
+        return "\(target)\n\(name)\n\(trust)"
     }
 }

@@ -89,6 +89,23 @@ public struct QUICConfiguration: Sendable {
     /// 16 secret bytes that make stateless resets recognisable after a restart; nil: random for each start.
     public var statelessResetSeed: [UInt8]?
 
+    /// The keys of session tickets and address tokens, 32 secret bytes each: the first makes new ones, the second, if there
+    /// is one, still opens those that it made. Of two, one must begin with a byte below 0x80 and the other with one above.
+    /// Empty: random for each start, so that clients of the time before are not resumed.
+    public var ticketKeys: [[UInt8]] = []
+
+    /// Where a client keeps what it needs to resume connections; nil: it does not. Several endpoints may share one.
+    public var ticketStore: QUICTicketStore?
+
+    /// Whether data may travel before the handshake is complete (0-RTT). Who sees the packets can send them once more, and
+    /// a server cannot tell. So a server must do nothing because of such data that must not happen twice, before the
+    /// connection is ready (``QUICConnectionDelegate/connectionIsReady(_:)``), and a client must not send anything that a
+    /// server could misunderstand so.
+    ///
+    /// A server that does not allow it ignores such data, and clients send it again. A client that allows it gets its
+    /// delegate before the handshake when it has a ticket, and what that writes leaves at once.
+    public var allowsEarlyData = false
+
     /// When clients have to prove their address.
     public var retryPolicy: RetryPolicy = .whenLoadedWithTokens
 

@@ -99,6 +99,7 @@ extension QUICConnection {
             return
         }
         self.phase = .established
+        self.settleEarlyData()
         if let farewell = self.context.farewell {
             self.close(code: farewell.code, reason: farewell.reason)
             return
@@ -123,6 +124,7 @@ extension QUICConnection {
         guard self.phase == .established else {
             return
         }
+        self.isHandshakeComplete = true
         if let interval = self.context.keepAliveMicroseconds {
             unsafe picoquic_enable_keep_alive(cnx, interval)
         }
@@ -180,6 +182,7 @@ extension QUICConnection {
 
     /// The library is done with the connection.
     private func finish(_ cnx: OpaquePointer) {
+        unsafe self.leaveForReturn(cnx)
         if self.phase != .ended {
             unsafe self.end(with: self.closeInfo(cnx), cnx)
         }

@@ -64,6 +64,11 @@ public final class QUICConnection {
     var sawVersionNegotiation = false
     var sawStatelessReset = false
 
+    /// A client's means to come back; nil when it keeps no tickets.
+    var way: Return?
+    /// Whether the handshake is complete on both sides.
+    public internal(set) var isHandshakeComplete = false
+
     /// The protocols a client offers, kept because the library keeps the pointers.
     var offeredProtocols: [CStringBox] = []
 

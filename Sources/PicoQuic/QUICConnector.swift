@@ -17,6 +17,14 @@ final class QUICConnector {
     private let protocols: [String]
     private let timeout: Duration
     private var remaining: [SocketAddress]
+    /// Makes the delegate of a connection that can send before its handshake is complete.
+    private let makeDelegate: (QUICConnection) -> any QUICConnectionDelegate
+    /// The server in the ticket store.
+    private let server: String?
+    /// What was kept of it, for the first attempt.
+    private var visit = QUICTicketStore.Visit()
+    /// Whether an attempt has a delegate already, which may have sent something: then there is no other.
+    private var isCommitted = false
     private var attempts: [QUICConnection] = []
     private var knockers: [PortKnocker] = []
     private var deadline: LoopTimer?
@@ -30,6 +38,7 @@ final class QUICConnector {
         protocols: [String],
         addresses: [SocketAddress],
         timeout: Duration,
+        makeDelegate: @escaping (QUICConnection) -> any QUICConnectionDelegate,
         completion: @escaping (Result<QUICConnection, QUICError>) -> Void
     ) {
         self.context = context
@@ -38,14 +47,33 @@ final class QUICConnector {
         self.protocols = protocols
         self.remaining = addresses
         self.timeout = timeout
+        self.makeDelegate = makeDelegate
         self.completion = completion
+        self.server = context.configuration.ticketStore == nil ? nil : context.configuration.storeKey(target, name)
     }
 
     func start() {
         self.deadline = self.context.loop.schedule(after: self.timeout) {
             self.fail(self.timeoutError())
         }
+        self.prepareReturn()
         self.tryNext()
+    }
+
+    /// Takes what was kept of the server. A ticket is for the address that gave it, which is tried first then.
+    private func prepareReturn() {
+        guard let server = self.server, let store = self.context.configuration.ticketStore else {
+            return
+        }
+        self.visit = store.take(server, protocols: self.protocols)
+        guard let ticket = self.visit.ticket else {
+            return
+        }
+        if let index = self.remaining.firstIndex(where: { $0.address?.host == ticket.address }) {
+            self.remaining.swapAt(0, index)
+        } else {
+            self.visit.ticket = nil
+        }
     }
 
     /// Gives up.
@@ -56,14 +84,25 @@ final class QUICConnector {
     private func tryNext() {
         self.nextAttempt?.cancel()
         self.nextAttempt = nil
-        guard self.completion != nil, !self.remaining.isEmpty else {
+        guard self.completion != nil, !self.isCommitted, !self.remaining.isEmpty else {
             return
         }
         let address = self.remaining.removeFirst()
         let index = self.attempts.count
+        let visit = self.visit
+        self.visit = QUICTicketStore.Visit()
         do throws(QUICError) {
-            let connection = try self.context.connect(to: address, name: self.name, protocols: self.protocols) {
-                self.finished(index, $0)
+            let connection = try self.context.connect(
+                to: address,
+                name: self.name,
+                protocols: self.protocols,
+                return: self.server,
+                visit: visit
+            ) { outcome in
+                if visit.ticket != nil, self.retryPlainly(address, after: outcome) {
+                    return
+                }
+                self.finished(index, outcome)
             }
             self.attempts.append(connection)
             self.knockers.append(
@@ -74,13 +113,31 @@ final class QUICConnector {
                     onRefusal: { [weak self] in self?.nobodyListens(connection) }
                 )
             )
+            if visit.ticket != nil, self.context.configuration.allowsEarlyData, connection.canSendEarly {
+                self.isCommitted = true
+                connection.way?.isEarly = true
+                connection.delegate = self.makeDelegate(connection)
+            }
         } catch {
             self.fail(error)
             return
         }
-        if !self.remaining.isEmpty {
+        if !self.remaining.isEmpty, !self.isCommitted {
             self.nextAttempt = self.context.loop.schedule(after: Self.patience) { self.tryNext() }
         }
+    }
+
+    /// Tries an address once more without its ticket, when the server speaks something else now. Not after something was
+    /// sent.
+    private func retryPlainly(_ address: SocketAddress, after outcome: Result<Void, QUICHandshakeFailure>) -> Bool {
+        guard case .failure(let failure) = outcome, failure.info.kind == .noCommonProtocol, !self.isCommitted,
+            self.completion != nil
+        else {
+            return false
+        }
+        self.remaining.insert(address, at: 0)
+        self.tryNext()
+        return true
     }
 
     private func finished(_ index: Int, _ outcome: Result<Void, QUICHandshakeFailure>) {
@@ -114,7 +171,7 @@ final class QUICConnector {
 
     /// Whether no other attempt is under way or to come.
     private func isLast(_ connection: QUICConnection) -> Bool {
-        self.remaining.isEmpty && !self.attempts.contains { $0 !== connection && $0.isOpen }
+        (self.remaining.isEmpty || self.isCommitted) && !self.attempts.contains { $0 !== connection && $0.isOpen }
     }
 
     private func fail(_ error: QUICError) {

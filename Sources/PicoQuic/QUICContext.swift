@@ -179,6 +179,7 @@ final class QUICContext {
             }
         unsafe picoquic_set_cookie_mode(quic, cookieMode)
         unsafe picoquic_set_max_half_open_retry_threshold(quic, configuration.halfOpenThreshold)
+        try unsafe self.configureResumption(quic)
         if let file = configuration.keyLogFile {
             unsafe picoquic_set_key_log_file(quic, file)
         }
@@ -188,6 +189,23 @@ final class QUICContext {
             }
             unsafe picoquic_use_unique_log_names(quic, 1)
             unsafe picoquic_set_log_level(quic, 1)
+        }
+    }
+
+    private func configureResumption(_ quic: OpaquePointer) throws(QUICError) {
+        // The key that is set last makes new tickets.
+        for key in self.configuration.ticketKeys.reversed() {
+            guard unsafe picoquic_set_ticket_key(quic, key, key.count) == 0 else {
+                throw QUICError(.systemFailure, "the QUIC library does not take the ticket key")
+            }
+        }
+        if !self.configuration.allowsEarlyData {
+            unsafe cpq_refuse_early_data(quic)
+        }
+        if self.configuration.ticketStore != nil {
+            guard unsafe cpq_receive_tickets(quic, picoquicTicketReceived) == 0 else {
+                throw QUICError(.systemFailure, "the QUIC library has no memory for tickets")
+            }
         }
     }
 
@@ -278,25 +296,34 @@ final class QUICContext {
     /// Starts to connect to an address.
     /// - Parameters:
     ///   - name: what the server's certificate must name, and what it is told we want.
+    ///   - return: the server in the ticket store; nil when nothing is kept.
+    ///   - visit: what was kept of it.
     ///   - observer: told once how the handshake went.
     func connect(
         to address: SocketAddress,
         name: String,
         protocols: [String],
+        return server: String? = nil,
+        visit: QUICTicketStore.Visit = QUICTicketStore.Visit(),
         observer: @escaping (Result<Void, QUICHandshakeFailure>) -> Void
     ) throws(QUICError) -> QUICConnection {
         guard let quic = unsafe self.quic, self.farewell == nil else {
             throw QUICError(.stopped, "the endpoint has stopped")
         }
         let none = picoquic_connection_id_t()
+        // With a ticket the library resumes only if it offers the ticket's protocol and no other.
+        let only = visit.ticket?.applicationProtocol
         let cnx = unsafe address.withPointer { pointer in
-            unsafe picoquic_create_cnx(quic, none, none, pointer, picoquic_current_time(), 0, name, nil, 1)
+            unsafe picoquic_create_cnx(quic, none, none, pointer, picoquic_current_time(), 0, name, only, 1)
         }
         guard let cnx = unsafe cnx else {
             throw QUICError(.systemFailure, "the QUIC library cannot create a connection")
         }
         let connection = unsafe self.adopt(cnx, role: .client)
         connection.offeredProtocols = protocols.compactMap { CStringBox($0) }
+        if let server {
+            unsafe self.equip(connection, cnx, quic, server: server, name: name, visit: visit)
+        }
         // It may end in the middle of its start. It must not be deleted twice then.
         self.isDeleting = true
         defer { self.isDeleting = false }
@@ -306,6 +333,25 @@ final class QUICContext {
         }
         connection.handshakeObserver = observer
         return connection
+    }
+
+    /// Gives a connection that is about to start what was kept of an earlier one.
+    private func equip(
+        _ connection: QUICConnection,
+        _ cnx: OpaquePointer,
+        _ quic: OpaquePointer,
+        server: String,
+        name: String,
+        visit: QUICTicketStore.Visit
+    ) {
+        connection.way = QUICConnection.Return(server: server)
+        if let ticket = visit.ticket {
+            connection.way?.authenticated = ticket.authenticated
+            unsafe connection.way?.offered = unsafe ticket.withC { unsafe cpq_offer_ticket(quic, name, $0) }
+        }
+        if let token = visit.token {
+            _ = unsafe cpq_offer_address_token(cnx, token.bytes, token.bytes.count)
+        }
     }
 
     /// The library is done with a connection. (inside its callback)

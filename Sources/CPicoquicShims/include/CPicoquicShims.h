@@ -60,6 +60,57 @@ uint64_t cpq_packets_received(picoquic_cnx_t *cnx);
 /// Whether the first flight towards an unreachable peer is all that ever happened on a connection.
 int cpq_has_received(picoquic_cnx_t *cnx);
 
+// MARK: - Coming back
+
+/// A ticket of a server (RFC 8446 section 4.6.1) and what the connection that got it knew.
+typedef struct {
+    /// The application protocol.
+    const char *protocol;
+    /// The version of QUIC.
+    uint32_t version;
+    /// What the server allowed to be sent (RFC 9000 section 7.4.1): altogether, on bidirectional streams of its own and of
+    /// ours, on unidirectional streams; how many streams of each kind.
+    uint64_t limits[6];
+    /// The ticket, as picotls writes it.
+    const uint8_t *bytes;
+    size_t count;
+} cpq_ticket;
+
+/// Called on the loop's thread when a server has sent a ticket, which is valid during the call.
+typedef void (*cpq_ticket_fn)(picoquic_cnx_t *cnx, const cpq_ticket *ticket);
+
+/// Has the tickets that a context receives given to a function instead of being kept. Returns 0, or -1 without memory.
+int cpq_receive_tickets(picoquic_quic_t *quic, cpq_ticket_fn received);
+
+/// Lets the next connection to a server use a ticket. To be called before it is started, and withdrawn when it is over.
+/// Returns NULL when the ticket cannot be used.
+void *cpq_offer_ticket(picoquic_quic_t *quic, const char *server_name, const cpq_ticket *ticket);
+void cpq_withdraw_ticket(picoquic_quic_t *quic, void *offered);
+
+/// Gives a connection that is not started yet the address token (RFC 9000 section 8.1.3) of an earlier one. Returns 0, or
+/// -1 when it cannot be used.
+int cpq_offer_address_token(picoquic_cnx_t *cnx, const uint8_t *bytes, size_t count);
+
+/// Moves the newest address token that the server of a connection has sent into a buffer and forgets all others of it.
+/// Returns its length; 0 when there is none, or none that fits.
+size_t cpq_take_address_token(picoquic_cnx_t *cnx, uint8_t *buffer, size_t capacity);
+
+/// Makes a server refuse 0-RTT data, and say so in its tickets.
+void cpq_refuse_early_data(picoquic_quic_t *quic);
+
+enum {
+    CPQ_EARLY_DATA_NONE = 0,
+    CPQ_EARLY_DATA_REFUSED = 1,
+    CPQ_EARLY_DATA_ACCEPTED = 2
+};
+
+/// What became of 0-RTT data; final when the handshake is complete.
+int cpq_early_data(picoquic_cnx_t *cnx);
+
+/// Replaces the limits that a client remembered by those that the server has now, when it has refused 0-RTT data. The
+/// library would go on with the larger ones, and break the smaller ones.
+void cpq_forget_early_limits(picoquic_cnx_t *cnx);
+
 // MARK: - Addresses
 
 /// Writes "1.2.3.4" or "::1" (with %scope where there is one) and the port. Returns 0, or -1 for another family.
