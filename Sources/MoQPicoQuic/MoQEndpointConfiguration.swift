@@ -14,7 +14,7 @@ public struct MoQEndpointConfiguration: Sendable {
     public var transport: WebTransportConfiguration
 
     /// The QUIC endpoint. Its protocols, windows and stream limits are replaced by what ``drafts`` and ``transport``
-    /// say.
+    /// say. It allows 0-RTT data: of that a session takes SETUP, and keeps everything else until the handshake is complete.
     public var quic: QUICConfiguration
 
     /// A client's configuration; a server's with credentials.
@@ -25,6 +25,7 @@ public struct MoQEndpointConfiguration: Sendable {
         self.drafts = drafts
         self.transport = WebTransportConfiguration()
         self.quic = QUICConfiguration(applicationProtocols: [], credentials: credentials)
+        self.quic.allowsEarlyData = true
     }
 
     /// The QUIC endpoint's configuration with everything that follows from the drafts and limits.

@@ -26,15 +26,29 @@ public final class MoQPicoQuicClient: Sendable {
     /// The draft that the server chose.
     public let draft: DraftVersion
 
+    /// Whether the connection resumed an earlier one (see `QUICConfiguration.ticketStore`).
+    public let isResumed: Bool
+
+    /// Whether SETUP went with the first flight, and whether the server took it then.
+    public let earlyData: QUICConnection.EarlyData
+
     private let endpoint: PicoQuicExecutor
 
     /// What the session had done when it was closed from here.
     private let lastStatistics = Locked(MoQSessionStatistics())
 
-    private init(endpoint: PicoQuicExecutor, session: LoopBound<MoQSession>, draft: DraftVersion) {
+    private init(
+        endpoint: PicoQuicExecutor,
+        session: LoopBound<MoQSession>,
+        draft: DraftVersion,
+        isResumed: Bool,
+        earlyData: QUICConnection.EarlyData
+    ) {
         self.endpoint = endpoint
         self.session = session
         self.draft = draft
+        self.isResumed = isResumed
+        self.earlyData = earlyData
     }
 
     /// Connects to a server and starts a session with it. Returns when the connection stands and SETUP is on its way;
@@ -45,7 +59,9 @@ public final class MoQPicoQuicClient: Sendable {
     ///   - configuration: the drafts to offer, how to verify the server, limits.
     ///   - sessionConfiguration: the session's; authority and path are filled in.
     ///   - timeout: how long connecting may take.
-    ///   - makeHandler: called once, on the loop; the session holds the handler until its end.
+    ///   - makeHandler: called once, on the loop; the session holds the handler until its end. With a ticket of the server
+    ///     this happens before it has answered, and when it then cannot be reached, the handler is told that the session is
+    ///     closed, before the error is thrown.
     /// - Throws: `nameNotResolved`, `unreachable`, `handshakeTimeout`; `certificateRejected`; `noCommonProtocol`, when
     ///   the server speaks none of the drafts; what is wrong with the configuration. Each message names the server, the
     ///   setting or the file.
@@ -65,8 +81,9 @@ public final class MoQPicoQuicClient: Sendable {
         let loop = endpoint.loop
         try await endpoint.start()
         let made = Locked<Made?>(nil)
+        let connection: LoopBound<QUICConnection>
         do throws(QUICError) {
-            try await endpoint.connect(to: url.host, port: url.port, timeout: timeout) { connection in
+            connection = try await endpoint.connect(to: url.host, port: url.port, timeout: timeout) { connection in
                 let transport = PicoQuicWebTransport(
                     connection: connection,
                     loop: loop,
@@ -94,7 +111,14 @@ public final class MoQPicoQuicClient: Sendable {
             await endpoint.stop()
             throw QUICError(.noCommonProtocol, "\(url.authority) chose a protocol that was not offered")
         }
-        return MoQPicoQuicClient(endpoint: endpoint, session: made.session, draft: made.draft)
+        let resumption = try? await loop.run { (connection.value.isResumed, connection.value.earlyData) }
+        return MoQPicoQuicClient(
+            endpoint: endpoint,
+            session: made.session,
+            draft: made.draft,
+            isResumed: resumption?.0 ?? false,
+            earlyData: resumption?.1 ?? .none
+        )
     }
 
     private struct Made {

@@ -15,6 +15,14 @@ public protocol WebTransportHandler: AnyObject {
     /// A datagram arrived, complete. The bytes are valid during the call only.
     func transport(_ transport: any WebTransportSession, didReceiveDatagram bytes: RawSpan)
 
+    /// `isConfirmed` has become true. Not called for sessions that begin so.
+    func transportDidConfirm(_ transport: any WebTransportSession)
+
     /// The session is over. Called exactly once, after every stream was told, and nothing comes after it.
     func transport(_ transport: any WebTransportSession, didClose info: WebTransportCloseInfo)
+}
+
+extension WebTransportHandler {
+    /// Nothing: for handlers to which it makes no difference.
+    public func transportDidConfirm(_ transport: any WebTransportSession) {}
 }

@@ -39,6 +39,11 @@ public protocol WebTransportSession: AnyObject {
     /// The address of the peer, as text: the one in use, after the end the last one.
     var peerAddress: String { get }
 
+    /// Whether the peer is known to take part in the session now. While it is not, what arrives may be a copy that somebody
+    /// sends once more (0-RTT): nothing may be done because of it that must not happen twice. The handler is told when this
+    /// becomes true.
+    var isConfirmed: Bool { get }
+
     /// Who is told of streams, datagrams and the end. Set it once.
     ///
     /// Events from before are kept, within the windows and queue bounds, and delivered while the property is being set.
@@ -77,4 +82,9 @@ public protocol WebTransportSession: AnyObject {
 
     /// What the session did so far and holds now.
     var statistics: WebTransportStatistics { get }
+}
+
+extension WebTransportSession {
+    /// True: transports without 0-RTT have no other state.
+    public var isConfirmed: Bool { true }
 }

@@ -112,6 +112,12 @@ public final class WebTransportStreamManager {
         self.tellHandlerOfEnd()
     }
 
+    /// Tells the handler that the session is confirmed.
+    public func transportConfirmed() {
+        guard !self.isClosed, let handler = self.handler, let session = self.session else { return }
+        handler.transportDidConfirm(session)
+    }
+
     // MARK: The end
 
     /// Ends the session from this side; see `WebTransportSession.close`.

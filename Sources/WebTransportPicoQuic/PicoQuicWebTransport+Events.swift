@@ -8,11 +8,15 @@ extension PicoQuicWebTransport: QUICConnectionDelegate {
     /// Nothing: the session was made because of it.
     public func connectionIsAlmostReady(_ connection: QUICConnection) {}
 
-    /// Passes on the limits that could not be passed on before.
+    /// Passes on the limits that could not be passed on before, and that the peer is there.
     public func connectionIsReady(_ connection: QUICConnection) {
-        guard self.backend.hasUntoldLimits else { return }
-        self.backend.hasUntoldLimits = false
-        self.manager.repeatReceiveLimits()
+        if self.backend.hasUntoldLimits {
+            self.backend.hasUntoldLimits = false
+            self.manager.repeatReceiveLimits()
+        }
+        guard !self.isConfirmed else { return }
+        self.isConfirmed = true
+        self.manager.transportConfirmed()
     }
 
     /// Gives the bytes to the stream, which is made when they are its first.

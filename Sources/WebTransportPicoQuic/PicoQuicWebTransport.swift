@@ -23,6 +23,10 @@ public final class PicoQuicWebTransport: WebTransportSession {
     /// The address of the peer on the path in use, which changes when the peer moves; after the end the last one.
     public var peerAddress: String { self.backend.addresses.peer }
 
+    /// False on a server until the handshake is complete: before that only 0-RTT data arrives. What a server sends is never
+    /// 0-RTT data.
+    public internal(set) var isConfirmed: Bool
+
     let backend: PicoQuicStreamBackend
     let manager: WebTransportStreamManager
 
@@ -36,6 +40,7 @@ public final class PicoQuicWebTransport: WebTransportSession {
         self.negotiatedProtocol = connection.applicationProtocol
         self.backend = PicoQuicStreamBackend(connection: connection, loop: loop)
         self.manager = WebTransportStreamManager(role: self.role, configuration: configuration, backend: self.backend)
+        self.isConfirmed = self.role == .client || connection.isHandshakeComplete
         self.manager.session = self
         connection.setDatagramPriority(StreamPriority.datagram.rawValue)
     }

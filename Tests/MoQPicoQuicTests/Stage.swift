@@ -12,12 +12,15 @@ struct Stage {
     let address: QUICAddress
     let atServer = Journal()
 
-    init(drafts: [DraftVersion] = DraftProfile.all.map(\.version)) async throws {
+    init(
+        drafts: [DraftVersion] = DraftProfile.all.map(\.version),
+        adjust: (inout QUICConfiguration) -> Void = { _ in }
+    ) async throws {
         self.certificate = try SelfSignedCertificate()
         let journal = self.atServer
-        self.server = MoQPicoQuicServer(
-            configuration: MoQEndpointConfiguration(drafts: drafts, credentials: .selfSigned(self.certificate))
-        ) { loop in
+        var configuration = MoQEndpointConfiguration(drafts: drafts, credentials: .selfSigned(self.certificate))
+        adjust(&configuration.quic)
+        self.server = MoQPicoQuicServer(configuration: configuration) { loop in
             { transport, profile in
                 let session = MoQSession(
                     transport: transport,

@@ -13,6 +13,7 @@ final class Journal: Sendable {
         var paths: [String] = []
         var authorities: [String] = []
         var drafts: [DraftVersion] = []
+        var subscribes = 0
         var goaways = 0
         var closures: [MoQSessionClosure] = []
         var endings: [QUICCloseInfo] = []
@@ -96,6 +97,7 @@ final class TestPeer: MoQSessionHandler {
     }
 
     func session(_ session: MoQSession, didReceive request: IncomingSubscribe) {
+        self.journal.note { $0.subscribes += 1 }
         let publisher = request.accept()
         self.publishers.append(publisher)
         if let subgroup = publisher.beginSubgroup(SubgroupDescription(group: 0)) {

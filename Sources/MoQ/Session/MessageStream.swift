@@ -39,7 +39,7 @@ final class MessageStream: ReceiveStreamReader, SendStreamDelegate {
     private var hasReceivedSetup = false
     private var hasReceivedGoaway = false
     private var isDeaf = false
-    /// Bytes of a stream that is complete but must wait for the setup.
+    /// Bytes of a stream that is complete but must wait.
     private var heldBytes: Bytes?
 
     /// Takes over a stream. Call ``activate()`` once it is in place.
@@ -110,8 +110,8 @@ final class MessageStream: ReceiveStreamReader, SendStreamDelegate {
         self.hasReceivedSetup = true
     }
 
-    /// The setup is complete: reads what had to wait for it.
-    func resumeAfterSetup() {
+    /// Reads what had to wait for the setup or for the peer's confirmation.
+    func resumeHeld() {
         guard let bytes = self.heldBytes else {
             self.input?.resume()
             return
@@ -210,7 +210,9 @@ final class MessageStream: ReceiveStreamReader, SendStreamDelegate {
     private func nextStep(_ bytes: RawSpan) throws(ProtocolViolation) -> Step {
         let isUndecided =
             if case .undecided = self.purpose { true } else { false }
-        if isUndecided, !self.session.awaitsControlStream, self.session.state != .established {
+        // Setting up may happen twice, requests may not: 0-RTT data is read up to SETUP (draft-18 section 3.3.1, RFC 9001
+        // section 9.2).
+        if isUndecided ? !self.session.awaitsControlStream && !self.session.takesRequests : self.mustWaitAfterSetup {
             return .mustWait
         }
         do throws(MoQWireError) {
@@ -227,6 +229,14 @@ final class MessageStream: ReceiveStreamReader, SendStreamDelegate {
         } catch {
             throw ProtocolViolation(error.code, error.reason)
         }
+    }
+
+    /// Whether it is a control stream whose next message is not SETUP, and has come too early.
+    private var mustWaitAfterSetup: Bool {
+        guard case .control = self.purpose, self.hasReceivedSetup else {
+            return false
+        }
+        return !self.session.transport.isConfirmed
     }
 
     private func decode(_ bytes: RawSpan, context: StreamContext) throws(MoQWireError) -> Step {

@@ -107,7 +107,24 @@ extension MoQSession {
         self.totals.lateMessages &+= 1
     }
 
-    /// A request came before the setup. Returns false when too many did.
+    /// Whether requests may be acted on: the setup is complete, and the peer is no copy of an earlier one.
+    var takesRequests: Bool {
+        self.state == .established && self.transport.isConfirmed
+    }
+
+    /// Reads what had to wait, now that nothing stands in the way.
+    func releaseHeldRequests() {
+        guard self.takesRequests else {
+            return
+        }
+        let held = self.heldRequests
+        self.heldRequests = []
+        for stream in held where self.isOpen {
+            stream.resumeHeld()
+        }
+    }
+
+    /// A stream has to wait until requests are taken. Returns false when too many do.
     func hold(_ stream: MessageStream) -> Bool {
         guard self.heldRequests.count < self.configuration.maxHeldStreams else {
             return false
@@ -177,11 +194,7 @@ extension MoQSession {
             self.send(self.ownSetup, on: control)
         }
         self.handler?.sessionDidSetUp(self)
-        let held = self.heldRequests
-        self.heldRequests = []
-        for stream in held where self.isOpen {
-            stream.resumeAfterSetup()
-        }
+        self.releaseHeldRequests()
         self.launchWaiting()
     }
 

@@ -162,6 +162,14 @@ extension MoQSession: WebTransportHandler {
         self.receiveDatagram(bytes)
     }
 
+    /// The peer is there, so what waited for that is done. For the transport to call.
+    public func transportDidConfirm(_ transport: any WebTransportSession) {
+        guard self.isOpen else {
+            return
+        }
+        self.releaseHeldRequests()
+    }
+
     /// The transport is over. For the transport to call.
     public func transport(_ transport: any WebTransportSession, didClose info: WebTransportCloseInfo) {
         self.transportClosed(info)

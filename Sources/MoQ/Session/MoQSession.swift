@@ -59,7 +59,7 @@ public final class MoQSession {
     var updates: [RequestID: Subscription] = [:]
     /// Requests of ours that wait for the setup or for permission.
     var waiting: Deque<any OutgoingRequest> = []
-    /// Streams with requests that came before the setup.
+    /// Streams with messages that came before the setup, or before the transport was confirmed.
     var heldRequests: [MessageStream] = []
 
     /// Tracks that we subscribe to, as far as the peer knows of it.
