@@ -45,7 +45,10 @@ final class ClientEndpoint: Sendable {
             }
             Logger(label: "moq.client").debug(
                 "connected",
-                metadata: ["server": "\(url.authority)", "draft": "\(client.draft.number)"]
+                metadata: [
+                    "server": "\(url.authority)", "draft": "\(client.draft.number)", "resumed": "\(client.isResumed)",
+                    "early-data": "\(client.earlyData.rawValue)",
+                ]
             )
             try await client.withSession { session in
                 attached.bound?.value.connected(session)

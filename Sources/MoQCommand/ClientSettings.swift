@@ -22,6 +22,7 @@ struct ClientSettings: Sendable {
     init(connection: ConnectionOptions, trust: ClientTrustOptions) {
         var endpoint = MoQEndpointConfiguration(drafts: connection.drafts.versions)
         endpoint.quic.verification = trust.verification
+        endpoint.quic.ticketStore = trust.ticketStore
         connection.apply(to: &endpoint.quic)
         self.endpoint = endpoint
         self.session = MoQSessionConfiguration()

@@ -30,6 +30,17 @@ struct ClientTrustOptions: ParsableArguments {
     @Flag(help: "Trust any certificate. Whoever is on the path can read and change everything.")
     var insecure = false
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Keep what servers give to come back faster in this file, which is made when it is missing. It is as secret as \
+            what is sent.
+            """,
+            valueName: "file"
+        )
+    )
+    var tickets: String?
+
     func validate() throws {
         var given: [String] = []
         if self.ca != nil {
@@ -43,6 +54,13 @@ struct ClientTrustOptions: ParsableArguments {
         }
         guard given.count <= 1 else {
             throw ValidationError("\(given.joined(separator: " and ")) exclude each other")
+        }
+    }
+
+    /// Where tickets are kept, if they are. What is wrong with the file is told, and no reason to fail.
+    var ticketStore: QUICTicketStore? {
+        self.tickets.map { file in
+            QUICTicketStore(file: file) { StandardStreams.complain("note: \($0)") }
         }
     }
 

@@ -33,7 +33,7 @@ struct DestinationOptions: ParsableArguments {
             throw ValidationError("a relay's URL and --listen exclude each other")
         case (.some, nil):
             guard !self.identity.isGiven else {
-                throw ValidationError("--cert, --key and --self-signed are for --listen")
+                throw ValidationError("--cert, --key, --self-signed and --secrets are for --listen")
             }
         case (nil, .some):
             try self.identity.validateForListening()

@@ -1,6 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 internal import ArgumentParser
+internal import PicoQuic
 
 /// `moq relay`.
 struct RelayCommand: AsyncParsableCommand {
@@ -29,8 +30,31 @@ struct RelayCommand: AsyncParsableCommand {
     @OptionGroup(title: "Certificate")
     var identity: ServerIdentityOptions
 
-    @Option(help: ArgumentHelp("How many connections there may be at a time.", valueName: "count"))
+    @Option(
+        help: ArgumentHelp(
+            "How many connections there may be at a time, up to 1000000. Further ones are refused.",
+            valueName: "count"
+        )
+    )
     var maxConnections: UInt32 = 8_192
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            When clients have to prove their address, which costs them a round trip and keeps forged addresses out: always, \
+            or when the relay is loaded with unfinished handshakes (default: loaded).
+            """,
+            valueName: "always|loaded"
+        ),
+        transform: { text in
+            switch text {
+            case "always": return .always
+            case "loaded": return .whenLoadedWithTokens
+            default: throw ValidationError("'\(text)' is neither always nor loaded")
+            }
+        }
+    )
+    var retry: QUICConfiguration.RetryPolicy = .whenLoadedWithTokens
 
     @Option(help: ArgumentHelp("How many seconds peers may take to leave after SIGTERM.", valueName: "seconds"))
     var drainTimeout = SecondsArgument(seconds: 5)
@@ -43,8 +67,8 @@ struct RelayCommand: AsyncParsableCommand {
 
     func validate() throws {
         try self.identity.validateForListening()
-        guard self.maxConnections > 0 else {
-            throw ValidationError("--max-connections must be at least 1")
+        guard (1...1_000_000).contains(self.maxConnections) else {
+            throw ValidationError("--max-connections must be 1 to 1000000")
         }
     }
 

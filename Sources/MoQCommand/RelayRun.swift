@@ -23,6 +23,7 @@ struct RelayRun {
             address: self.command.listen
         )
         settings.maximumConnections = self.command.maxConnections
+        settings.retryPolicy = self.command.retry
         let cell = LoopCell<MoQRelay>()
         let configuration = MoQRelayConfiguration(maximumSessions: Int(self.command.maxConnections))
         let server = try await ServerEndpoint.start(settings) { loop in

@@ -14,9 +14,34 @@ struct ServerIdentityOptions: ParsableArguments {
     @Flag(help: "Make a certificate for this run (ECDSA P-256, ten days) and print its fingerprint.")
     var selfSigned = false
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Keep the keys of session tickets and of stateless resets in this file, which is made when it is missing: \
+            clients of a server that was restarted then notice at once and come back faster. Servers that share an address \
+            share the file.
+            """,
+            valueName: "file"
+        )
+    )
+    var secrets: String?
+
     /// Whether any of the options was given.
     var isGiven: Bool {
-        self.cert != nil || self.key != nil || self.selfSigned
+        self.cert != nil || self.key != nil || self.selfSigned || self.secrets != nil
+    }
+
+    /// The keys that the server is to have; nil for random ones.
+    /// - Throws: ``CommandFailure`` when the file cannot be used.
+    func loadSecrets() throws(CommandFailure) -> QUICSecrets? {
+        guard let file = self.secrets else {
+            return nil
+        }
+        do throws(QUICError) {
+            return try QUICSecrets(file: file)
+        } catch {
+            throw CommandFailure("--secrets: \(error.message)")
+        }
     }
 
     /// Makes sure that exactly one kind of certificate is named. Called by commands that listen.

@@ -18,12 +18,22 @@ struct ServerSettings: Sendable {
         set { self.endpoint.quic.maximumConnections = newValue }
     }
 
+    /// When clients have to prove their address.
+    var retryPolicy: QUICConfiguration.RetryPolicy {
+        get { self.endpoint.quic.retryPolicy }
+        set { self.endpoint.quic.retryPolicy = newValue }
+    }
+
     /// Puts them together.
-    /// - Throws: ``CommandFailure`` when no certificate can be made.
+    /// - Throws: ``CommandFailure`` when no certificate can be made, or the secrets cannot be used.
     init(connection: ConnectionOptions, identity: ServerIdentityOptions, address: ListenAddress) throws {
+        let secrets = try identity.loadSecrets()
         let identity = try identity.credentials(host: address.host)
         var endpoint = MoQEndpointConfiguration(drafts: connection.drafts.versions, credentials: identity.credentials)
         connection.apply(to: &endpoint.quic)
+        if let secrets {
+            endpoint.quic.adopt(secrets: secrets)
+        }
         self.endpoint = endpoint
         self.address = address
         self.fingerprint = identity.fingerprint
