@@ -46,13 +46,26 @@ final class SlowReader: SendStreamDelegate {
         stream.pause()
         guard !self.isTimed else { return }
         self.isTimed = true
-        self.loop.schedule(after: pause) { [weak self] in self?.tellWriter() }
+        self.loop.schedule(after: pause) { [weak self] in self?.endPause() }
+    }
+
+    /// How long nothing may have arrived before the writer counts as stopped.
+    private static let stillness = Duration.milliseconds(500)
+
+    /// The pause lasts until the writer has stopped: on a slow machine it may take longer to fill the windows.
+    private func endPause() {
+        let held = self.session.statistics.bufferedByteCount
+        guard held == self.held else {
+            self.held = held
+            self.loop.schedule(after: Self.stillness) { [weak self] in self?.endPause() }
+            return
+        }
+        self.tellWriter()
     }
 
     /// Tells the writer that the pause is over, so that it can say what it had sent by then. Reading begins when the
     /// writer is known to have heard of it.
     private func tellWriter() {
-        self.held = self.session.statistics.bufferedByteCount
         self.memory.update()
         self.mostWhilePaused = self.memory.most
         do {

@@ -22,10 +22,10 @@ package struct Locked<Value: ~Copyable>: ~Copyable, Sendable {
         _ body: (inout sending Value) throws(Failure) -> sending Result
     ) throws(Failure) -> sending Result {
         try self.mutex.withLock { value throws(Failure) -> sending Result in
-            // The value lies inside the lock and has the same address on every turn.
-            unsafe withUnsafeMutablePointer(to: &value) { unsafe cls_turn_begins($0) }
+            // Told by the address of the lock, which never moves: to take the value's would be an access to it already.
+            unsafe withUnsafePointer(to: self.mutex) { unsafe cls_turn_begins(UnsafeMutableRawPointer(mutating: $0)) }
             defer {
-                unsafe withUnsafeMutablePointer(to: &value) { unsafe cls_turn_ends($0) }
+                unsafe withUnsafePointer(to: self.mutex) { unsafe cls_turn_ends(UnsafeMutableRawPointer(mutating: $0)) }
             }
             return try body(&value)
         }
