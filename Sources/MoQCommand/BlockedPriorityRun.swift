@@ -56,7 +56,7 @@ struct BlockedPriorityRun {
             throw CommandFailure(error.message)
         }
         let connection = self.command.connection
-        let blocked = Outcome<Void>()
+        let prepared = Outcome<Void>()
         let arrived = Outcome<ContinuousClock.Instant>()
         let (receiving, sending) = (LoopCell<BlockedReceiver>(), LoopCell<BlockedSender>())
         let server = BenchEndpoint { configuration in
@@ -70,7 +70,7 @@ struct BlockedPriorityRun {
                     pausesFirst: isBlocked,
                     streams: streams,
                     byteCount: UInt64(streams) * share,
-                    blocked: blocked,
+                    prepared: prepared,
                     arrived: arrived
                 ),
                 on: loop
@@ -88,10 +88,9 @@ struct BlockedPriorityRun {
                 sending.set(BlockedSender(session), on: loop)
             }
             guard let sender = sending.bound else { throw CommandFailure("there is no session") }
-            if isBlocked {
-                try await sender.loop.run { try sender.value.sendUrgent() }
-                try await blocked.value()
-            }
+            // Alone, too, the connection has carried that window before: both begin with the same experience.
+            try await sender.loop.run { try sender.value.sendUrgent(beyondWindow: isBlocked) }
+            try await prepared.value()
             let began = ContinuousClock.now
             try await sender.loop.run { try sender.value.sendLower(streams: streams, byteCount: share) }
             let seconds = Quantity.seconds(began.duration(to: try await arrived.value()))
@@ -124,12 +123,13 @@ private final class BlockedSender {
         self.urgent.map { $0.queuedByteCount > 0 && !$0.isClosed } ?? false
     }
 
-    /// Writes twice the window on a stream that goes before everything else.
-    func sendUrgent() throws {
+    /// Writes a window's worth on a stream that goes before everything else, and ends it; or twice as much.
+    func sendUrgent(beyondWindow: Bool) throws {
         let window = WebTransportConfiguration().streamReceiveWindow
         let stream = try self.session.openUnidirectionalStream(priority: .control)
         self.urgent = stream
-        try stream.write(BenchPattern.make(stream.id, from: 0, count: 2 * window))
+        try stream.write(BenchPattern.make(stream.id, from: 0, count: beyondWindow ? 2 * window : window))
+        if !beyondWindow { try stream.finish() }
     }
 
     /// Sends on streams that come after it.
@@ -148,7 +148,7 @@ private final class BlockedReceiver {
     private let session: any WebTransportSession
     private let loop: PacketLoop
     private let reader = BenchReader()
-    private let blocked: Outcome<Void>
+    private let prepared: Outcome<Void>
 
     init(
         _ session: any WebTransportSession,
@@ -156,12 +156,12 @@ private final class BlockedReceiver {
         pausesFirst: Bool,
         streams: Int,
         byteCount: UInt64,
-        blocked: Outcome<Void>,
+        prepared: Outcome<Void>,
         arrived: Outcome<ContinuousClock.Instant>
     ) {
         self.session = session
         self.loop = loop
-        self.blocked = blocked
+        self.prepared = prepared
         var isFirst = pausesFirst
         let reader = self.reader
         reader.opened = { [weak self] stream in
@@ -170,18 +170,22 @@ private final class BlockedReceiver {
             stream.pause()
             self?.watch(stream)
         }
+        // Alone, the urgent stream arrives like the others, before them.
+        let first = pausesFirst ? 0 : 1
+        let urgentCount = pausesFirst ? 0 : UInt64(WebTransportConfiguration().streamReceiveWindow)
         reader.finished = { [unowned reader] _ in
-            guard reader.finishedCount == streams else { return }
+            if reader.finishedCount == first { prepared.succeed(()) }
+            guard reader.finishedCount == first + streams else { return }
             if let complaint = reader.complaint {
                 arrived.fail(CommandFailure(complaint))
-            } else if reader.byteCount != byteCount {
-                arrived.fail(CommandFailure("\(reader.byteCount) bytes arrived instead of \(byteCount)"))
+            } else if reader.byteCount != byteCount + urgentCount {
+                arrived.fail(CommandFailure("\(reader.byteCount) bytes arrived instead of \(byteCount + urgentCount)"))
             } else {
                 arrived.succeed(.now)
             }
         }
         reader.closed = { info in
-            blocked.fail(CommandFailure("the session ended too early: \(info)"))
+            prepared.fail(CommandFailure("the session ended too early: \(info)"))
             arrived.fail(CommandFailure("the session ended too early: \(info)"))
         }
         session.handler = reader
@@ -190,7 +194,7 @@ private final class BlockedReceiver {
     /// Waits until the stream's window is full.
     private func watch(_ stream: ReceiveStream) {
         if stream.bufferedByteCount >= WebTransportConfiguration().streamReceiveWindow {
-            self.blocked.succeed(())
+            self.prepared.succeed(())
         } else {
             self.loop.schedule(after: .milliseconds(1)) { [weak self] in self?.watch(stream) }
         }
