@@ -36,6 +36,14 @@ struct IngressBuffer {
         self.head = 0
     }
 
+    /// Takes the first bytes out, as many as are there and wanted.
+    mutating func take(atMost maximum: Int) -> Bytes {
+        let count = min(max(maximum, 0), self.count)
+        let bytes = Bytes(copying: self.span.extracting(0..<count))
+        self.removeFirst(count)
+        return bytes
+    }
+
     /// Forgets everything; returns how many bytes that were.
     mutating func removeAll() -> Int {
         let count = self.count

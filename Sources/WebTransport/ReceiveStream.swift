@@ -4,7 +4,7 @@
 ///
 /// Bytes go to the reader straight from the transport's memory; what the reader leaves, or what comes while there is no
 /// reader or the stream is paused, is kept. At most a receive window of bytes is kept, since windows open only as bytes are
-/// consumed.
+/// consumed. Instead of a reader a task may take what is kept, with `read(atMost:)`.
 public final class ReceiveStream {
     /// The number of the stream on the wire.
     public let id: StreamID
@@ -24,14 +24,22 @@ public final class ReceiveStream {
     var received: UInt64 = 0
     var consumed: UInt64 = 0
     var receiveLimit: UInt64
-    /// How the stream ended while nobody was there to be told.
-    var pendingEnd: End?
+    /// How the stream ended, and whether it did while there was no reader to be told.
+    var end: End?
+    var isEndUntold = false
+    /// The task that reads, while it waits; at most one.
+    var readers: WaitList?
+    var isBeingRead = false
     private var currentReader: (any ReceiveStreamReader)?
 
-    /// What a reader is told at the end other than FIN.
+    /// The ways in which a stream ends.
     enum End {
+        /// All of it was delivered, or waits in the buffer of a stream that outlived its session.
+        case finished
         case reset(UInt64)
-        case sessionClosed
+        /// By this side.
+        case stopped(UInt64)
+        case sessionClosed(WebTransportCloseInfo)
     }
 
     /// Whether `pause()` holds back what arrives.
@@ -47,12 +55,13 @@ public final class ReceiveStream {
 
     /// Who takes the bytes. Setting it delivers what was kept, and how the stream ended if it did.
     ///
-    /// The stream lets go of its reader when it is over.
+    /// The stream lets go of its reader when it is over. A task that waits in `read(atMost:)` is turned away.
     public var reader: (any ReceiveStreamReader)? {
         get { self.currentReader }
         set {
             self.currentReader = newValue
             guard newValue != nil else { return }
+            self.readers?.wakeAll()
             if let manager = self.manager {
                 manager.deliverBuffered(self)
             } else {
@@ -95,12 +104,21 @@ public final class ReceiveStream {
         return reader
     }
 
+    /// Whether a read would return bytes or the end now.
+    var isReadable: Bool {
+        !self.isPaused && !self.isDelivering && (!self.buffer.isEmpty || self.isFinReceived)
+    }
+
     /// Tells the reader of an end that came before it did.
     func tellPendingEnd() {
-        guard let end = self.pendingEnd, let reader = self.takeReader() else { return }
-        self.pendingEnd = nil
+        guard self.isEndUntold, let end = self.end, let reader = self.takeReader() else { return }
+        self.isEndUntold = false
         switch end {
+        case .finished:
+            let rest = replace(&self.buffer, with: IngressBuffer())
+            _ = reader.receiveStream(self, didReceive: rest.span, isFinished: true)
         case .reset(let code): reader.receiveStream(self, wasResetWith: code)
+        case .stopped: break
         case .sessionClosed: reader.receiveStreamSessionClosed(self)
         }
     }

@@ -19,11 +19,23 @@ public final class SendStream {
     /// Whether the transport knows that there is something to send.
     var isActive = false
     var isAboveOwnWatermark = false
-    /// Whether the stream is on the session's list of those to tell when the session drains.
-    var waitsForSession = false
     /// Bytes that the transport is about to take while the delegate is being told.
     var pendingTake = 0
     var isFinSent = false
+    /// How the stream was closed.
+    var end: End?
+    /// The tasks that wait to write.
+    var writers: WaitList?
+
+    /// The ways in which a stream is closed.
+    enum End {
+        case delivered
+        /// By this side.
+        case reset(UInt64)
+        /// By the peer; the code is not known when that came before the stream was announced.
+        case stopped(UInt64?)
+        case sessionClosed(WebTransportCloseInfo)
+    }
 
     /// Who is told of drained queues and of the end.
     public weak var delegate: (any SendStreamDelegate)?
@@ -72,7 +84,8 @@ public final class SendStream {
 
     /// Queues bytes; large ones are kept by reference until they are sent.
     ///
-    /// - Throws: `streamClosed`, `sessionClosed`; `queueFull` beyond the hard limit, and then nothing was queued.
+    /// - Throws: `streamClosed` (with the code that the stream was reset or stopped with), `sessionClosed`; `queueFull`
+    ///   beyond the hard limit, and then nothing was queued.
     public func write(_ bytes: Bytes) throws(WebTransportError) {
         let manager = try self.managerForWriting(bytes.count)
         guard !bytes.isEmpty else { return }
@@ -108,6 +121,7 @@ public final class SendStream {
     public func finish() throws(WebTransportError) {
         let manager = try self.managerForWriting(0)
         self.isFinished = true
+        self.writers?.wakeAll()
         manager.activate(self)
     }
 
@@ -118,10 +132,7 @@ public final class SendStream {
     }
 
     private func managerForWriting(_ count: Int) throws(WebTransportError) -> WebTransportStreamManager {
-        guard let manager = self.manager, !self.isFinished else {
-            if self.wasClosedWithSession { throw WebTransportError(.sessionClosed, "the session is closed") }
-            throw WebTransportError(.streamClosed, "stream \(self.id) is finished or closed")
-        }
+        guard let manager = self.manager, !self.isFinished else { throw self.refusal }
         let limits = manager.configuration
         if count > limits.streamQueueLimit - self.queue.byteCount {
             throw WebTransportError(
@@ -140,6 +151,20 @@ public final class SendStream {
         return manager
     }
 
-    /// Whether the end of the session is what closed the stream.
-    var wasClosedWithSession = false
+    /// Why the stream takes no more.
+    var refusal: WebTransportError {
+        switch self.end {
+        case nil, .delivered:
+            WebTransportError(.streamClosed, "stream \(self.id) was finished after \(self.bytesWritten) bytes")
+        case .reset(let code):
+            WebTransportError(.streamClosed, "stream \(self.id) was reset by this side", wireCode: code)
+        case .stopped(let code):
+            WebTransportError(.streamClosed, "the peer stopped stream \(self.id)", wireCode: code)
+        case .sessionClosed(let info):
+            .sessionClosed(info, "writing to stream \(self.id)")
+        }
+    }
+
+    /// How many bytes were written so far, those that wait included.
+    private var bytesWritten: UInt64 { self.bytesTaken + UInt64(clamping: self.queue.byteCount) }
 }

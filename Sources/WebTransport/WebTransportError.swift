@@ -6,12 +6,15 @@ public struct WebTransportError: Error, Sendable {
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Kind: String {
             case sessionClosed
+            case sessionDraining
             case streamClosed
+            case streamReset
             case streamLimit
             case datagramTooLarge
             case datagramsUnsupported
             case queueFull
             case invalidState
+            case cancelled
             case transport
         }
 
@@ -23,8 +26,12 @@ public struct WebTransportError: Error, Sendable {
 
         /// The session is over.
         public static let sessionClosed = Code(.sessionClosed)
+        /// The session is draining: what is open goes on, nothing new is opened.
+        public static let sessionDraining = Code(.sessionDraining)
         /// The stream was finished, reset or stopped.
         public static let streamClosed = Code(.streamClosed)
+        /// The peer gave up the stream that was read; `wireCode` says with which code.
+        public static let streamReset = Code(.streamReset)
         /// Too many streams are open or wait for the peer's permission.
         public static let streamLimit = Code(.streamLimit)
         /// The datagram does not fit; `limit` says what does.
@@ -35,6 +42,8 @@ public struct WebTransportError: Error, Sendable {
         public static let queueFull = Code(.queueFull)
         /// The call makes no sense in the present state.
         public static let invalidState = Code(.invalidState)
+        /// The task that waited was cancelled; nothing was taken or queued.
+        public static let cancelled = Code(.cancelled)
         /// The transport below refused; `message` says what it said.
         public static let transport = Code(.transport)
 
@@ -57,6 +66,16 @@ public struct WebTransportError: Error, Sendable {
         self.message = message
         self.wireCode = wireCode
         self.limit = limit
+    }
+
+    /// Says that the session is over, how, and what cannot be done therefore.
+    static func sessionClosed(_ info: WebTransportCloseInfo, _ what: String) -> WebTransportError {
+        let isOnWire = info.origin == .local || info.origin == .peer
+        return WebTransportError(
+            .sessionClosed,
+            "\(what): the session was \(info)",
+            wireCode: isOnWire ? info.code : nil
+        )
     }
 }
 

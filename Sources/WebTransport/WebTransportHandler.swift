@@ -18,6 +18,12 @@ public protocol WebTransportHandler: AnyObject {
     /// `isConfirmed` has become true. Not called for sessions that begin so.
     func transportDidConfirm(_ transport: any WebTransportSession)
 
+    /// The peer is draining the session: it opens no more streams, and would like this side to come to an end as well.
+    ///
+    /// Comes at most once, and only from transports that have a signal for it: raw QUIC has none, there the application's
+    /// own (GOAWAY in MoQ) says it. By default nothing is done.
+    func transportPeerIsDraining(_ transport: any WebTransportSession)
+
     /// The session is over. Called exactly once, after every stream was told, and nothing comes after it.
     func transport(_ transport: any WebTransportSession, didClose info: WebTransportCloseInfo)
 }
@@ -25,4 +31,7 @@ public protocol WebTransportHandler: AnyObject {
 extension WebTransportHandler {
     /// Nothing: for handlers to which it makes no difference.
     public func transportDidConfirm(_ transport: any WebTransportSession) {}
+
+    /// Does nothing.
+    public func transportPeerIsDraining(_ transport: any WebTransportSession) {}
 }

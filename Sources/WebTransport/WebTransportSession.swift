@@ -56,13 +56,38 @@ public protocol WebTransportSession: AnyObject {
     /// Opens a stream that only this side sends on. Nothing is sent before something is written.
     ///
     /// When the peer's stream limit is reached the stream waits with what is written to it.
-    /// - Throws: `sessionClosed`; `streamLimit` when too many streams are open or wait.
+    /// - Throws: `sessionClosed`, `sessionDraining`; `streamLimit` when too many streams are open or wait.
     func openUnidirectionalStream(priority: StreamPriority) throws(WebTransportError) -> SendStream
 
     /// Opens a stream that both sides send on, with the same rules.
     ///
-    /// - Throws: `sessionClosed`; `streamLimit` when too many streams are open or wait.
+    /// - Throws: `sessionClosed`, `sessionDraining`; `streamLimit` when too many streams are open or wait.
     func openBidirectionalStream(priority: StreamPriority) throws(WebTransportError) -> BidirectionalStream
+
+    /// How many more streams of a kind can be opened that need not wait for the peer; 0 when the session is draining or
+    /// over.
+    func streamCredit(unidirectional: Bool) -> Int
+
+    /// Waits until `streamCredit` is not 0. Those who wait go on in the order they came, each when the one before it has
+    /// opened its stream.
+    ///
+    /// Comes back where it was called, without suspending when there is credit. On a transport that is blocked by the
+    /// peer's session window the wait may last until that opens.
+    /// - Throws: `sessionClosed`, `sessionDraining`, `cancelled`.
+    func waitForStreamCredit(unidirectional: Bool) async throws(WebTransportError)
+
+    /// Opens no more streams from this side: opening throws `sessionDraining`. The streams that are open go on and finish,
+    /// the peer's as well, and datagrams still go both ways. A second call does nothing.
+    ///
+    /// The peer's handler is told where the transport has a signal for it (see
+    /// `WebTransportHandler.transportPeerIsDraining`). The session stays until somebody closes it: when `waitUntilDrained`
+    /// returns, nothing is lost by that.
+    func drain()
+
+    /// Waits until no stream lives any more, of either side, after `drain()`.
+    ///
+    /// - Throws: `invalidState` without `drain()`, `sessionClosed` when the session ended with streams alive, `cancelled`.
+    func waitUntilDrained() async throws(WebTransportError)
 
     /// Queues a datagram; it is sent whole or not at all.
     ///
@@ -87,4 +112,24 @@ public protocol WebTransportSession: AnyObject {
 extension WebTransportSession {
     /// True: transports without 0-RTT have no other state.
     public var isConfirmed: Bool { true }
+
+    /// Opens a stream that only this side sends on as soon as the peer allows one more.
+    ///
+    /// - Throws: as `waitForStreamCredit`.
+    public func openUnidirectionalStreamWhenAllowed(
+        priority: StreamPriority
+    ) async throws(WebTransportError) -> SendStream {
+        try await self.waitForStreamCredit(unidirectional: true)
+        return try self.openUnidirectionalStream(priority: priority)
+    }
+
+    /// Opens a stream that both sides send on as soon as the peer allows one more.
+    ///
+    /// - Throws: as `waitForStreamCredit`.
+    public func openBidirectionalStreamWhenAllowed(
+        priority: StreamPriority
+    ) async throws(WebTransportError) -> BidirectionalStream {
+        try await self.waitForStreamCredit(unidirectional: false)
+        return try self.openBidirectionalStream(priority: priority)
+    }
 }

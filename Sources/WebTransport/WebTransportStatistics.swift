@@ -47,6 +47,13 @@ public struct WebTransportStatistics: Hashable, Sendable {
     /// Events that were illegal for their stream: data on a stream only we send on, and the like.
     public var misdirectedEvents: UInt64 = 0
 
+    /// Times a task began to wait: for bytes, room, a stream or the end of the streams.
+    public var waitsBegun: UInt64 = 0
+    /// Times such a task went on.
+    public var waitsEnded: UInt64 = 0
+    /// Tasks that wait now; none does long after the end of the session.
+    public var waitsLive: Int { Int(clamping: self.waitsBegun - self.waitsEnded) }
+
     /// Datagrams that were accepted for sending.
     public var datagramsAccepted: UInt64 = 0
     /// Datagrams handed to the transport.

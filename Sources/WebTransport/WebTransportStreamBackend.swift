@@ -17,6 +17,13 @@ public protocol WebTransportStreamBackend: AnyObject {
         token: StreamToken
     ) throws(WebTransportError) -> StreamID
 
+    /// How many more streams of a kind the peer lets this side open now.
+    func streamCredit(unidirectional: Bool) -> UInt64
+
+    /// Somebody waits until the peer allows more streams of a kind: call `streamCreditChanged` once when it does. Called again
+    /// as often as somebody begins to wait.
+    func awaitStreamCredit(unidirectional: Bool)
+
     /// The stream has something to send: ask `prepareToSend` when there is room. Called when that becomes true only.
     func streamBecameReady(_ id: StreamID, token: StreamToken)
 
@@ -44,6 +51,10 @@ public protocol WebTransportStreamBackend: AnyObject {
 
     /// Both directions of the stream are done here, and the token is stale from now on.
     func streamRetired(_ id: StreamID, token: StreamToken)
+
+    /// Tells the peer that this side opens no more streams, if the transport has a signal for it; its manager then hears
+    /// `peerIsDraining`. Called at most once.
+    func drainTransport()
 
     /// Tells the peer that the session is over. Called at most once, before anybody else is told.
     func closeTransport(code: UInt64, reason: String)

@@ -6,17 +6,15 @@ extension WebTransportStreamManager {
 
     /// Queues a datagram; see `WebTransportSession.sendDatagram`.
     public func sendDatagram(_ bytes: Bytes) throws(WebTransportError) {
-        guard let backend = self.backend else {
-            throw WebTransportError(.sessionClosed, "the session is closed")
-        }
-        let limit = backend.maximumDatagramSize
+        guard let backend = self.backend else { throw self.refusal(of: "sending a datagram") }
+        let limit = min(backend.maximumDatagramSize, self.configuration.datagramQueueBytes)
         guard limit > 0 else {
             throw WebTransportError(.datagramsUnsupported, "the peer takes no datagrams")
         }
         guard !bytes.isEmpty else {
             throw WebTransportError(.invalidState, "a datagram needs at least one byte")
         }
-        guard bytes.count <= min(limit, self.configuration.datagramQueueBytes) else {
+        guard bytes.count <= limit else {
             throw WebTransportError(.datagramTooLarge, "a datagram of \(bytes.count) bytes does not fit", limit: limit)
         }
         let dropped = self.datagrams.append(

@@ -34,9 +34,7 @@ extension WebTransportStreamManager {
     }
 
     private func open(unidirectional: Bool, priority: StreamPriority) throws(WebTransportError) -> StreamToken {
-        guard let backend = self.backend else {
-            throw WebTransportError(.sessionClosed, "the session is closed")
-        }
+        guard let backend = self.backend, !self.isDraining else { throw self.refusal(of: "opening a stream") }
         let limit = self.configuration.maximumOutgoingStreams
         guard self.liveOutgoing < limit else {
             throw WebTransportError(.streamLimit, "\(self.liveOutgoing) streams are open", limit: limit)
@@ -75,12 +73,12 @@ extension WebTransportStreamManager {
 
     /// Gives up a stream for `SendStream.reset`.
     func reset(_ stream: SendStream, code: UInt64) {
-        self.abandon(stream, code: code)
+        self.abandon(stream, code: code, as: .reset(code))
         self.tellIfSessionDrained()
     }
 
     /// Drops what a stream has queued, resets it on the wire and closes it.
-    private func abandon(_ stream: SendStream, code: UInt64) {
+    private func abandon(_ stream: SendStream, code: UInt64, as end: SendStream.End) {
         let dropped = stream.queue.removeAll()
         self.sessionQueued -= dropped
         self.counters.streamBytesDropped &+= UInt64(dropped)
@@ -89,12 +87,14 @@ extension WebTransportStreamManager {
         stream.isReset = true
         stream.isActive = false
         self.backend?.resetStream(stream.id, code: code, token: stream.token)
-        self.detach(stream)
+        self.detach(stream, as: end)
     }
 
-    private func detach(_ stream: SendStream) {
+    private func detach(_ stream: SendStream, as end: SendStream.End) {
         stream.manager = nil
+        stream.end = end
         stream.isAboveOwnWatermark = false
+        stream.writers?.wakeAll()
         self.slots[stream.token.index].send = nil
         self.retireIfDone(stream.token)
     }
@@ -168,7 +168,7 @@ extension WebTransportStreamManager {
             self.counters.staleEvents += 1
             return
         }
-        self.abandon(stream, code: code)
+        self.abandon(stream, code: code, as: .stopped(code))
         stream.delegate?.sendStream(stream, peerStoppedSending: code)
         self.tellIfSessionDrained()
     }
@@ -177,7 +177,7 @@ extension WebTransportStreamManager {
     public func streamDelivered(_ token: StreamToken) {
         guard let stream = self.sendStream(for: token), stream.isFinSent else { return }
         stream.isDelivered = true
-        self.detach(stream)
+        self.detach(stream, as: .delivered)
         stream.delegate?.sendStreamDidComplete(stream)
     }
 
@@ -193,6 +193,7 @@ extension WebTransportStreamManager {
         if stream.isAboveOwnWatermark, rest <= self.configuration.streamLowWatermark {
             stream.isAboveOwnWatermark = false
             isDrained = true
+            stream.writers?.wakeFirst()
         }
         let sessionRest = self.sessionQueued - count
         let isSessionDrained = self.isAboveSessionWatermark && sessionRest <= self.configuration.sessionLowWatermark
@@ -210,6 +211,7 @@ extension WebTransportStreamManager {
         let low = self.configuration.sessionLowWatermark
         guard self.isAboveSessionWatermark, self.queuedByteCount <= low else { return }
         self.isAboveSessionWatermark = false
+        self.sessionWriters.wakeFirst()
         for stream in self.slots.compactMap(\.send) where stream !== told {
             // Whoever was told before may have closed the stream or filled the session again.
             guard stream.isWritable, !stream.isAboveHighWatermark else { continue }

@@ -108,11 +108,10 @@ extension WebTransportStreamManager {
         }
         guard !stream.isFinReceived else { return }
         let wasToldToHandler = !stream.needsNotification && !stream.isHeld
-        let reader = self.detach(stream)
-        if let reader {
+        if let reader = self.detach(stream, as: .reset(code)) {
             reader.receiveStream(stream, wasResetWith: code)
         } else {
-            stream.pendingEnd = .reset(code)
+            stream.isEndUntold = true
         }
         // A stream that nobody heard of has nobody who could end its other direction.
         if !wasToldToHandler, let send = self.sendStream(for: token) { self.reset(send, code: code) }
@@ -146,6 +145,7 @@ extension WebTransportStreamManager {
             let send = SendStream(id: stream.id, token: stream.token, priority: .default, manager: self)
             send.manager = nil
             send.isReset = true
+            send.end = .stopped(nil)
             handler.transport(session, didOpen: BidirectionalStream(send: send, receive: stream))
         }
         stream.isHeld = false
@@ -168,7 +168,7 @@ extension WebTransportStreamManager {
         stream.isDelivering = false
         guard stream.manager != nil else { return }
         if isFinished {
-            _ = self.detach(stream)
+            _ = self.detach(stream, as: .finished)
             return
         }
         let used = min(max(answer, 0), bytes.byteCount)
@@ -179,7 +179,7 @@ extension WebTransportStreamManager {
             stream.buffer = kept
         }
         self.didConsume(UInt64(used), of: stream)
-        if stream.deliversAgain { self.deliverBuffered(stream) }
+        if stream.deliversAgain || stream.reader == nil { self.deliverBuffered(stream) }
     }
 
     /// Gives what was kept to the reader, if it can be given now.
@@ -198,7 +198,7 @@ extension WebTransportStreamManager {
             stream.isDelivering = false
             guard stream.manager != nil else { return }
             if isFinished {
-                _ = self.detach(stream)
+                _ = self.detach(stream, as: .finished)
                 return
             }
             let used = min(max(answer, 0), current.count)
@@ -208,8 +208,12 @@ extension WebTransportStreamManager {
             stream.buffer = current
             self.didConsume(UInt64(used), of: stream)
             // Present the rest once more only if that can lead further: a reader that consumed nothing would be asked for ever.
-            guard stream.deliversAgain, used > 0 || hasMore || stream.reader !== reader else { return }
+            guard stream.deliversAgain || stream.reader == nil, used > 0 || hasMore || stream.reader !== reader else {
+                return
+            }
         }
+        // Without a reader there may be a task that reads.
+        if stream.reader == nil, stream.isReadable { stream.readers?.wakeFirst() }
     }
 
     /// Lets a stream go for `ReceiveStream.stopSending`.
@@ -217,14 +221,28 @@ extension WebTransportStreamManager {
         if !stream.isFinReceived {
             self.backend?.stopSending(stream.id, code: code, received: stream.received, token: stream.token)
         }
-        _ = self.detach(stream)
+        _ = self.detach(stream, as: .stopped(code))
+    }
+
+    /// Gives the first bytes kept to who reads without a reader. When the end is known and they are the last, the stream is
+    /// over.
+    func takeBuffered(of stream: ReceiveStream, atMost maximum: Int) -> Bytes {
+        let bytes = stream.buffer.take(atMost: maximum)
+        if stream.isFinReceived, stream.buffer.isEmpty {
+            _ = self.detach(stream, as: .finished)
+        } else {
+            self.didConsume(UInt64(bytes.count), of: stream)
+        }
+        return bytes
     }
 
     /// Closes the receiving direction, counting as consumed what nobody will read; returns the reader it had.
-    private func detach(_ stream: ReceiveStream) -> (any ReceiveStreamReader)? {
+    private func detach(_ stream: ReceiveStream, as end: ReceiveStream.End) -> (any ReceiveStreamReader)? {
         let rest = stream.received - stream.consumed
         stream.consumed = stream.received
         stream.manager = nil
+        stream.end = end
+        stream.readers?.wakeAll()
         _ = stream.buffer.removeAll()
         let reader = stream.takeReader()
         self.slots[stream.token.index].receive = nil

@@ -43,6 +43,19 @@ public final class WebTransportStreamManager {
     var datagramMisfits = 0
     let datagramMaximumAge: UInt64
 
+    /// Those who wait: to write while the session is above its watermark, for streams, for the end of all streams.
+    let sessionWriters = WaitList()
+    let unidirectionalOpeners = WaitList()
+    let bidirectionalOpeners = WaitList()
+    let drainWaiters = WaitList()
+    var lastTicket: UInt64 = 0
+    /// Whether this side, or the peer, opens no more streams.
+    var isDraining = false
+    var isPeerDraining = false
+    /// Whether no stream lived when the session ended.
+    private(set) var wasIdleAtEnd = false
+    private var isPeerDrainHeld = false
+
     private var currentHandler: (any WebTransportHandler)?
     /// Whether a handler was ever set: before that events are kept, afterwards they are not.
     private(set) var hadHandler = false
@@ -107,6 +120,10 @@ public final class WebTransportStreamManager {
             self.heldDatagrams.removeFirst()
             self.receivedDatagram(bytes.span)
         }
+        if self.isPeerDrainHeld {
+            self.isPeerDrainHeld = false
+            self.tellHandlerOfDrain()
+        }
         guard self.isCloseHeld else { return }
         self.isCloseHeld = false
         self.tellHandlerOfEnd()
@@ -141,7 +158,9 @@ public final class WebTransportStreamManager {
     /// A stream that had arrived completely before the peer closed, and that was paused, is still delivered: to the peer
     /// it was acknowledged, so the peer had no reason to stay.
     private func end() {
-        let wasClosedByPeer = self.closeInfo?.origin == .peer
+        guard let info = self.closeInfo else { return }
+        let wasClosedByPeer = info.origin == .peer
+        self.wasIdleAtEnd = self.liveStreams == 0
         self.backend = nil
         let slots = replace(&self.slots, with: [])
         self.freeSlots = []
@@ -160,20 +179,25 @@ public final class WebTransportStreamManager {
             if let send = slot.send {
                 self.counters.streamBytesDropped += UInt64(send.queue.removeAll())
                 send.pendingTake = 0
-                send.wasClosedWithSession = true
+                send.end = .sessionClosed(info)
                 send.manager = nil
+                send.writers?.wakeAll()
             }
             if let receive = slot.receive {
                 let isComplete = wasClosedByPeer && receive.isFinReceived && !receive.isDelivering
                 let rest = replace(&receive.buffer, with: IngressBuffer())
                 receive.manager = nil
+                receive.end = isComplete ? .finished : .sessionClosed(info)
                 if let reader = receive.takeReader() {
                     readers.append((receive, reader, isComplete ? rest : nil))
                 } else {
-                    receive.pendingEnd = .sessionClosed
+                    if isComplete { receive.buffer = rest }
+                    receive.isEndUntold = true
                 }
+                receive.readers?.wakeAll()
             }
         }
+        for list in [self.unidirectionalOpeners, self.bidirectionalOpeners, self.drainWaiters] { list.wakeAll() }
         for slot in slots {
             if let send = slot.send { send.delegate?.sendStreamDidComplete(send) }
         }
@@ -185,6 +209,15 @@ public final class WebTransportStreamManager {
             }
         }
         self.tellHandlerOfEnd()
+    }
+
+    /// Tells the handler that the peer is draining, or keeps it until there is one.
+    func tellHandlerOfDrain() {
+        guard let handler = self.currentHandler, let session = self.session else {
+            self.isPeerDrainHeld = !self.hadHandler
+            return
+        }
+        handler.transportPeerIsDraining(session)
     }
 
     private func tellHandlerOfEnd() {
@@ -233,7 +266,8 @@ public final class WebTransportStreamManager {
         guard token.index < self.slots.count, self.slots[token.index].generation == token.generation else { return }
         guard self.slots[token.index].isFree else { return }
         let id = self.slots[token.index].id
-        if !self.slots[token.index].isOfPeer {
+        let isOfPeer = self.slots[token.index].isOfPeer
+        if !isOfPeer {
             self.liveOutgoing -= 1
         } else if id.isUnidirectional {
             self.liveIncomingUnidirectional -= 1
@@ -244,6 +278,7 @@ public final class WebTransportStreamManager {
         self.freeSlots.append(token.index)
         self.counters.streamsRetired += 1
         self.backend?.streamRetired(id, token: token)
+        self.wakeAfterRetirement(ofPeer: isOfPeer)
     }
 
     // MARK: Scratch space

@@ -44,6 +44,9 @@ extension InMemoryEndpoint {
             self.raiseSendLimit(to: limit)
         case .maxStreams(let isUnidirectional, let limit):
             self.raiseOpenLimit(isUnidirectional: isUnidirectional, to: limit)
+            manager.streamCreditChanged(unidirectional: isUnidirectional)
+        case .drain:
+            manager.peerIsDraining()
         case .close(let code, let reason):
             self.shutDown()
             manager.transportClosed(WebTransportCloseInfo(origin: .peer, code: code, reason: reason))

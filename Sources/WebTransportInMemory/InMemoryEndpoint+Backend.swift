@@ -28,9 +28,26 @@ extension InMemoryEndpoint: WebTransportStreamBackend {
         self.outbound[id]?.priority = priority
     }
 
+    func streamCredit(unidirectional: Bool) -> UInt64 {
+        self.openCredit(isUnidirectional: unidirectional)
+    }
+
+    /// Nothing: the manager hears of every change.
+    func awaitStreamCredit(unidirectional: Bool) {}
+
     func resetStream(_ id: StreamID, code: UInt64, token: StreamToken) {
+        let waitsForCredit = self.outbound[id]?.waitsForCredit == true
         self.removeOutbound(id)
-        self.enqueue(.resetStream(id, code: code))
+        if waitsForCredit {
+            // The peer may not hear of the stream before it allows it.
+            self.heldResets[id] = code
+        } else {
+            self.enqueue(.resetStream(id, code: code))
+        }
+    }
+
+    func drainTransport() {
+        self.enqueue(.drain)
     }
 
     func stopSending(_ id: StreamID, code: UInt64, received: UInt64, token: StreamToken) {

@@ -32,6 +32,8 @@ final class InMemoryEndpoint {
     /// How many streams this side opened, unidirectional and bidirectional, and how many the peer allows.
     private var opened = StreamCounts()
     private var openLimit: StreamCounts
+    /// Resets of streams that the peer does not allow yet, with their codes.
+    var heldResets: [StreamID: UInt64] = [:]
     /// How much this side sent over all streams, and how much the peer allows.
     private var sent: UInt64 = 0
     private var sendLimit: UInt64
@@ -102,6 +104,7 @@ final class InMemoryEndpoint {
         self.outbound = [:]
         self.inbound = [:]
         self.unseen = []
+        self.heldResets = [:]
     }
 
     // MARK: Streams
@@ -116,6 +119,13 @@ final class InMemoryEndpoint {
             limit: self.initialStreamLimit,
             waitsForCredit: isOwn && id.rawValue >> 2 >= self.openLimit[isUnidirectional: id.isUnidirectional]
         )
+    }
+
+    /// How many more streams the peer allows than this side has opened.
+    func openCredit(isUnidirectional: Bool) -> UInt64 {
+        let limit = self.openLimit[isUnidirectional: isUnidirectional]
+        let opened = self.opened[isUnidirectional: isUnidirectional]
+        return limit > opened ? limit - opened : 0
     }
 
     /// Takes the next number for a stream of this side.
@@ -174,6 +184,11 @@ final class InMemoryEndpoint {
         for stream in self.outbound.values where stream.waitsForCredit {
             guard stream.id.isUnidirectional == isUnidirectional else { continue }
             stream.waitsForCredit = stream.id.rawValue >> 2 >= limit
+        }
+        for (id, code) in self.heldResets.sorted(by: { $0.key < $1.key })
+        where id.isUnidirectional == isUnidirectional && id.rawValue >> 2 < limit {
+            self.heldResets[id] = nil
+            self.enqueue(.resetStream(id, code: code))
         }
         self.scheduleFlush()
     }

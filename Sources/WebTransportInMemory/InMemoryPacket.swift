@@ -13,6 +13,7 @@ struct InMemoryPacket {
         case maxStreamData(StreamID, limit: UInt64)
         case maxData(limit: UInt64)
         case maxStreams(isUnidirectional: Bool, limit: UInt64)
+        case drain
         case close(code: UInt64, reason: String)
 
         /// What a frame takes besides its bytes.

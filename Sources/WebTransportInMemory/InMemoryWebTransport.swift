@@ -50,6 +50,26 @@ public final class InMemoryWebTransport: WebTransportSession {
         try self.manager.openBidirectionalStream(priority: priority)
     }
 
+    /// How many more streams of a kind can be opened that need not wait for the peer.
+    public func streamCredit(unidirectional: Bool) -> Int {
+        self.manager.streamCredit(unidirectional: unidirectional)
+    }
+
+    /// Waits until a stream of a kind can be opened.
+    public func waitForStreamCredit(unidirectional: Bool) async throws(WebTransportError) {
+        try await self.manager.waitForStreamCredit(unidirectional: unidirectional)
+    }
+
+    /// Opens no more streams from this side, and tells the peer.
+    public func drain() {
+        self.manager.drain()
+    }
+
+    /// Waits until no stream lives any more.
+    public func waitUntilDrained() async throws(WebTransportError) {
+        try await self.manager.waitUntilDrained()
+    }
+
     /// Queues a datagram.
     public func sendDatagram(_ bytes: Bytes) throws(WebTransportError) {
         try self.manager.sendDatagram(bytes)

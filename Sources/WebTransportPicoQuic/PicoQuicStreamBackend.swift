@@ -11,6 +11,8 @@ import WebTransport
 final class PicoQuicStreamBackend {
     /// Stands for a stream that was refused: no stream has it, so that later events of the stream are stale.
     private static let refusedToken = UInt64.max
+    /// Stands for a stream that is kept ready for whoever waits until the peer allows one more; no stream has it either.
+    static let spareToken = UInt64.max - 1
 
     private let connection: QUICConnection
     private let loop: PacketLoop
@@ -18,6 +20,18 @@ final class PicoQuicStreamBackend {
     var hasUntoldLimits = false
     /// How much was reported of the streams that were stopped: what came after it is counted when they end.
     private var stopped: [UInt64: UInt64] = [:]
+    /// The stream that is kept ready, of each kind, and whether the peer allows it.
+    private var spares = (unidirectional: Spare?.none, bidirectional: Spare?.none)
+
+    /// A stream that nobody has opened yet. It has the number that the next one opened gets.
+    ///
+    /// The library has no event for a raised stream limit, but it asks a stream that is marked active for data as soon as
+    /// the limit lets it send. So the next stream is taken and marked, and the question for it is the event. It also makes
+    /// the library tell the peer that this side is blocked. Nothing of it is on the wire until it is opened.
+    private struct Spare {
+        var stream: UInt64
+        var isAllowed = false
+    }
 
     init(connection: QUICConnection, loop: PacketLoop) {
         self.connection = connection
@@ -27,6 +41,19 @@ final class PicoQuicStreamBackend {
     /// The addresses of the path in use; after the connection's end those that it had last.
     var addresses: (local: String, peer: String) {
         (self.connection.localAddress?.description ?? "", self.connection.peerAddress?.description ?? "")
+    }
+
+    /// The spare stream of a kind.
+    private subscript(spareOf isUnidirectional: Bool) -> Spare? {
+        get { isUnidirectional ? self.spares.unidirectional : self.spares.bidirectional }
+        set {
+            if isUnidirectional { self.spares.unidirectional = newValue } else { self.spares.bidirectional = newValue }
+        }
+    }
+
+    /// Takes note that the library asked the spare stream for data.
+    func spareIsAllowed(_ id: StreamID) {
+        self[spareOf: id.isUnidirectional]?.isAllowed = true
     }
 
     /// Keeps a token with a stream of the peer.
@@ -46,6 +73,7 @@ final class PicoQuicStreamBackend {
     /// Forgets what is kept for streams, when the connection is over.
     func detach() {
         self.stopped = [:]
+        self.spares = (nil, nil)
     }
 
     /// Counts what the peer sent on a stream that it reset and what was not reported, so that it may send that much more on
@@ -110,7 +138,14 @@ extension PicoQuicStreamBackend: WebTransportStreamBackend {
         token: StreamToken
     ) throws(WebTransportError) -> StreamID {
         do throws(QUICError) {
-            let stream = try self.connection.openStream(isUnidirectional: unidirectional, token: token.rawValue)
+            let stream: UInt64
+            if let spare = self[spareOf: unidirectional] {
+                stream = spare.stream
+                try self.connection.reserve(stream: stream, token: token.rawValue)
+                self[spareOf: unidirectional] = nil
+            } else {
+                stream = try self.connection.openStream(isUnidirectional: unidirectional, token: token.rawValue)
+            }
             try self.connection.setPriority(priority.rawValue, stream: stream)
             return StreamID(rawValue: stream)
         } catch {
@@ -123,6 +158,26 @@ extension PicoQuicStreamBackend: WebTransportStreamBackend {
             throw WebTransportError(code, error.message)
         }
     }
+
+    func streamCredit(unidirectional: Bool) -> UInt64 {
+        guard self.connection.isOpen else { return 0 }
+        let isSpareAllowed = self[spareOf: unidirectional]?.isAllowed == true
+        return self.connection.streamCredit(isUnidirectional: unidirectional) + (isSpareAllowed ? 1 : 0)
+    }
+
+    func awaitStreamCredit(unidirectional: Bool) {
+        guard self[spareOf: unidirectional] == nil else { return }
+        // This fails only when the connection is over, and then those who wait hear of that.
+        guard
+            let stream = try? self.connection.openStream(isUnidirectional: unidirectional, token: Self.spareToken)
+        else { return }
+        self[spareOf: unidirectional] = Spare(stream: stream)
+        try? self.connection.setPriority(StreamPriority.control.rawValue, stream: stream)
+        try? self.connection.markActive(stream: stream)
+    }
+
+    /// Nothing: QUIC has no signal for it.
+    func drainTransport() {}
 
     // The calls below fail only when the library is done with the stream or the connection already. Their events tell.
 

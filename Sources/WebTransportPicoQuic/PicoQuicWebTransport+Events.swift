@@ -56,6 +56,12 @@ extension PicoQuicWebTransport: QUICConnectionDelegate {
         token: UInt64,
         prepareToSend slot: inout QUICStreamSlot
     ) {
+        guard token != PicoQuicStreamBackend.spareToken else {
+            slot.decline()
+            self.backend.spareIsAllowed(StreamID(rawValue: stream))
+            self.manager.streamCreditChanged(unidirectional: StreamID(rawValue: stream).isUnidirectional)
+            return
+        }
         guard let token = StreamToken(rawValue: token) else {
             slot.decline()
             return

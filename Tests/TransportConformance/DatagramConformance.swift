@@ -49,18 +49,52 @@ struct DatagramConformance {
         }
     }
 
-    @Test("a burst drains without further calls", arguments: TransportKind.allCases)
+    @Test("a burst of a thousand drains without further calls", arguments: TransportKind.allCases)
     func burst(kind: TransportKind) async throws {
-        try await kind.withPair { pair in
+        let count = 1_000
+        var configuration = PairConfiguration()
+        configuration.client.datagramQueueCount = count
+        configuration.client.datagramMaximumAge = .seconds(20)
+        try await kind.withPair(configuration) { pair in
             try await pair.client { peer in
-                for number in 0..<200 { try peer.session.sendDatagram(Bytes([UInt8(number)] + pattern(300))) }
+                for number in 0..<count {
+                    // One that is too large is refused in between, and is in nobody's way.
+                    if number == count / 2 {
+                        #expect(throws: WebTransportError.self) {
+                            try peer.session.sendDatagram(Bytes(pattern(peer.session.maximumDatagramSize + 1)))
+                        }
+                    }
+                    try peer.session.sendDatagram(Bytes([UInt8(number >> 8), UInt8(number & 255)] + pattern(300)))
+                }
             }
             try await pair.until(.client, "an empty queue") { $0.session.statistics.datagramsQueued == 0 }
-            try await pair.client { #expect($0.session.statistics.datagramsSent == 200) }
+            try await pair.client { peer in
+                let statistics = peer.session.statistics
+                #expect(statistics.datagramsSent == UInt64(count))
+                #expect(statistics.datagramsDroppedFull == 0)
+                #expect(statistics.datagramsDroppedLate == 0)
+                #expect(statistics.datagramsDroppedOversize == 0)
+            }
             if kind.losesDatagrams {
-                try await pair.until(.server, "most") { $0.datagrams.count > 100 }
+                try await pair.until(.server, "most") { $0.datagrams.count > count / 2 }
             } else {
-                try await pair.until(.server, "all") { $0.datagrams.count == 200 }
+                try await pair.until(.server, "all") { $0.datagrams.count == count }
+                try await pair.server { peer in
+                    #expect(peer.datagrams.map { Int($0[0]) << 8 | Int($0[1]) } == Array(0..<count))
+                }
+            }
+        }
+    }
+
+    @Test("what waits at the end of the session is counted as dropped", arguments: TransportKind.allCases)
+    func closed(kind: TransportKind) async throws {
+        try await kind.withPair { pair in
+            try await pair.client { peer in
+                for _ in 0..<10 { try peer.session.sendDatagram(Bytes(pattern(100))) }
+                peer.session.close(code: 0, reason: "")
+                let statistics = peer.session.statistics
+                #expect(statistics.datagramsDroppedClosed == 10)
+                #expect(statistics.datagramsQueued == 0)
             }
         }
     }

@@ -178,7 +178,7 @@ struct FlowConformance {
         }
     }
 
-    @Test("a more urgent stream overtakes", arguments: [TransportKind.inMemory, .rawQUIC])
+    @Test("a more urgent stream overtakes", arguments: TransportKind.lossless)
     func priority(kind: TransportKind) async throws {
         try await kind.withPair { pair in
             try await pair.server { peer in

@@ -58,6 +58,8 @@ final class InMemoryFixture: TransportFixture, @unchecked Sendable {
         self.driver.runUntilIdle()
         self.link.client.close(code: 0, reason: "")
         self.link.server.close(code: 0, reason: "")
+        // Tasks that waited hear of the end.
+        self.driver.runUntilIdle()
         self.clientPeer.clear()
         self.serverPeer.clear()
         self.driver.stop()

@@ -16,11 +16,18 @@ final class Peer: WebTransportHandler {
     var datagrams: [[UInt8]] = []
     var closes: [WebTransportCloseInfo] = []
     var eventsAfterClose = 0
+    /// How often the other side said that it drains.
+    var drains = 0
 
     /// What a test keeps between its steps.
     var streams: [String: SendStream] = [:]
     var receiving: [String: ReceiveStream] = [:]
     var delegates: [String: RecordingDelegate] = [:]
+
+    /// What tasks on the loop came to: notes in the order they were made, and bytes.
+    var notes: [String] = []
+    var read: [UInt8] = []
+    private var tasks: [Task<Void, Never>] = []
 
     /// What a test does inside the callbacks.
     var onOpen: ((Peer, ReceiveStream, SendStream?) -> Void)?
@@ -34,6 +41,29 @@ final class Peer: WebTransportHandler {
         self.loop = loop
     }
 
+    /// Starts a task that stays on the loop. What it throws becomes a note.
+    @discardableResult
+    func start(_ body: @escaping @Sendable (Peer) async throws -> Void) -> Task<Void, Never> {
+        let bound = LoopBound(self, on: self.loop)
+        let task = Task(executorPreference: self.loop.tasks) {
+            let peer = bound.value
+            do {
+                try await body(peer)
+            } catch let error as WebTransportError {
+                peer.notes.append(error.code.description + (error.wireCode.map { " \($0)" } ?? ""))
+            } catch {
+                peer.notes.append("\(error)")
+            }
+        }
+        self.tasks.append(task)
+        return task
+    }
+
+    /// Cancels what `start` began.
+    func cancelTasks() {
+        for task in self.tasks { task.cancel() }
+    }
+
     /// Lets go of everything a test put in, which mostly refers back to this peer.
     func clear() {
         self.onOpen = nil
@@ -44,6 +74,7 @@ final class Peer: WebTransportHandler {
         self.streams = [:]
         self.receiving = [:]
         self.delegates = [:]
+        self.tasks = []
     }
 
     /// The reader of the only stream that was announced.
@@ -78,6 +109,10 @@ final class Peer: WebTransportHandler {
         let datagram = Bytes(copying: bytes).array
         self.datagrams.append(datagram)
         self.onDatagram?(self, datagram)
+    }
+
+    func transportPeerIsDraining(_ transport: any WebTransportSession) {
+        self.drains += 1
     }
 
     func transport(_ transport: any WebTransportSession, didClose info: WebTransportCloseInfo) {

@@ -14,6 +14,12 @@ enum TransportKind: String, CaseIterable, CustomTestStringConvertible {
     /// Whether datagrams may get lost.
     var losesDatagrams: Bool { self == .lossy }
 
+    /// The transports on which everything arrives in the order it was sent.
+    static let lossless = Self.allCases.filter { !$0.losesDatagrams }
+
+    /// Whether the peer is told that a session drains. QUIC itself has no signal for it.
+    var signalsDrain: Bool { self != .rawQUIC }
+
     /// Runs a test on a new pair.
     func withPair(
         _ configuration: PairConfiguration = PairConfiguration(),

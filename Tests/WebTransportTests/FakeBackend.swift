@@ -12,6 +12,8 @@ final class FakeBackend: WebTransportStreamBackend {
         case streamLimit(UInt64, UInt64)
         case sessionLimit(UInt64)
         case datagrams
+        case creditAwaited(unidirectional: Bool)
+        case drain
         case retired(UInt64)
         case close(UInt64, String)
     }
@@ -20,6 +22,8 @@ final class FakeBackend: WebTransportStreamBackend {
     var currentTime: UInt64 = 0
     var maximumDatagramSize = 1_000
     var refusesStreams = false
+    /// How many more streams the peer allows.
+    var credit: UInt64 = 1 << 60
     /// The tokens of the streams opened here, by number.
     var tokens: [UInt64: StreamToken] = [:]
     private var nextIndex: UInt64 = 0
@@ -32,8 +36,19 @@ final class FakeBackend: WebTransportStreamBackend {
         if self.refusesStreams { throw WebTransportError(.streamLimit, "no more") }
         let id = StreamID(rawValue: self.nextIndex << 2 | (unidirectional ? 2 : 0))
         self.nextIndex += 1
+        self.credit -= min(self.credit, 1)
         self.tokens[id.rawValue] = token
         return id
+    }
+
+    func streamCredit(unidirectional: Bool) -> UInt64 { self.credit }
+
+    func awaitStreamCredit(unidirectional: Bool) {
+        self.calls.append(.creditAwaited(unidirectional: unidirectional))
+    }
+
+    func drainTransport() {
+        self.calls.append(.drain)
     }
 
     func streamBecameReady(_ id: StreamID, token: StreamToken) {

@@ -32,6 +32,22 @@ final class FakeSession: WebTransportSession {
         try self.manager.openBidirectionalStream(priority: priority)
     }
 
+    func streamCredit(unidirectional: Bool) -> Int {
+        self.manager.streamCredit(unidirectional: unidirectional)
+    }
+
+    func waitForStreamCredit(unidirectional: Bool) async throws(WebTransportError) {
+        try await self.manager.waitForStreamCredit(unidirectional: unidirectional)
+    }
+
+    func drain() {
+        self.manager.drain()
+    }
+
+    func waitUntilDrained() async throws(WebTransportError) {
+        try await self.manager.waitUntilDrained()
+    }
+
     func sendDatagram(_ bytes: Bytes) throws(WebTransportError) {
         try self.manager.sendDatagram(bytes)
     }

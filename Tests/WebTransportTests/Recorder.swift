@@ -28,6 +28,10 @@ final class Recorder: WebTransportHandler, ReceiveStreamReader, SendStreamDelega
         self.events.append("datagram \(bytes.byteCount)")
     }
 
+    func transportPeerIsDraining(_ transport: any WebTransportSession) {
+        self.events.append("peer drains")
+    }
+
     func transport(_ transport: any WebTransportSession, didClose info: WebTransportCloseInfo) {
         self.events.append("close \(info.code)")
         self.onClose?()
