@@ -82,7 +82,8 @@ let package = Package(
         .target(
             name: "MoQPicoQuic",
             dependencies: [
-                "MoQ", "MoQWire", "WebTransport", "WebTransportPicoQuic", "PicoQuic", "PacketLoop", logging,
+                "MoQ", "MoQWire", "WebTransport", "WebTransportPicoQuic", "WebTransportInMemory", "PicoQuic",
+                "PacketLoop", logging,
             ],
             swiftSettings: settings
         ),

@@ -178,6 +178,29 @@ static int probe(const struct sockaddr *address, int is_bind) {
     return outcome;
 }
 
+int cpq_reserve_port(const struct sockaddr *address, uint16_t *port) {
+    struct sockaddr_storage bound = {0};
+    socklen_t length = sizeof(bound);
+    int one = 1;
+    int fd = socket(address->sa_family, SOCK_DGRAM, IPPROTO_UDP);
+    if (fd < 0) {
+        return -1;
+    }
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) != 0 ||
+        (address->sa_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0) ||
+        bind(fd, address, address_length(address)) != 0 ||
+        getsockname(fd, (struct sockaddr *)&bound, &length) != 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    *port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
+                                              : ((struct sockaddr_in *)&bound)->sin_port);
+    return fd;
+}
+
 int cpq_probe_bind(const struct sockaddr *address) {
     return probe(address, 1);
 }

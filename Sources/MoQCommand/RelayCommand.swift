@@ -56,6 +56,14 @@ struct RelayCommand: AsyncParsableCommand {
     )
     var retry: QUICConfiguration.RetryPolicy = .whenLoadedWithTokens
 
+    @Option(
+        help: ArgumentHelp(
+            "How many threads relay. Only 1 for now, because objects do not pass from one thread's loop to another's.",
+            valueName: "count"
+        )
+    )
+    var threads = 1
+
     @Option(help: ArgumentHelp("How many seconds peers may take to leave after SIGTERM.", valueName: "seconds"))
     var drainTimeout = SecondsArgument(seconds: 5)
 
@@ -69,6 +77,11 @@ struct RelayCommand: AsyncParsableCommand {
         try self.identity.validateForListening()
         guard (1...1_000_000).contains(self.maxConnections) else {
             throw ValidationError("--max-connections must be 1 to 1000000")
+        }
+        guard self.threads == 1 else {
+            throw ValidationError(
+                "--threads must be 1: a relay lives on one loop, and objects do not cross loops yet"
+            )
         }
     }
 

@@ -18,4 +18,13 @@ public struct MoQEndpointStatistics: Hashable, Sendable {
 
     /// All zero.
     public init() {}
+
+    /// Adds those of another loop.
+    mutating func add(_ other: MoQEndpointStatistics) {
+        self.quic.add(other.quic)
+        self.sessionsCreated &+= other.sessionsCreated
+        self.sessionsEnded &+= other.sessionsEnded
+        self.sessionsLive += other.sessionsLive
+        self.sessions.add(other.sessions)
+    }
 }

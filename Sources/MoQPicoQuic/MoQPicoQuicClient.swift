@@ -4,10 +4,11 @@ public import MoQ
 public import MoQWire
 public import PacketLoop
 public import PicoQuic
+import Synchronization
 import WebTransport
 import WebTransportPicoQuic
 
-/// A MoQ session with a server, on picoquic, with an endpoint of its own.
+/// A MoQ session with a server, on picoquic, with an endpoint of its own, or with a server in the same process.
 ///
 /// ```swift
 /// let client = try await MoQPicoQuicClient.connect(to: MoQURL("moqt://relay.example/live")) { loop in
@@ -16,9 +17,18 @@ import WebTransportPicoQuic
 /// try await client.withSession { session in … }
 /// await client.close()
 /// ```
+///
+/// A client has to be closed; ``withConnection(to:configuration:sessionConfiguration:timeout:makeHandler:_:)`` sees to it.
+/// One that is dropped instead is closed all the same, which is counted in `PicoQuicExecutor.abandonedCount`, logged as an
+/// error, and in a debug build stops the process, because it is a mistake of the program.
 public final class MoQPicoQuicClient: Sendable {
-    /// The loop that the session runs on.
-    public var loop: PacketLoop { self.endpoint.loop }
+    /// What the session needs to go on.
+    private enum Basis: Sendable {
+        /// A QUIC endpoint of its own.
+        case endpoint(PicoQuicExecutor)
+        /// The loop of a server in this process.
+        case server(MoQPicoQuicServer, shard: Int)
+    }
 
     /// The session. Only the loop may look inside.
     public let session: LoopBound<MoQSession>
@@ -32,24 +42,41 @@ public final class MoQPicoQuicClient: Sendable {
     /// Whether SETUP went with the first flight, and whether the server took it then.
     public let earlyData: QUICConnection.EarlyData
 
-    private let endpoint: PicoQuicExecutor
+    private let basis: Basis
+    private let isClosed = Atomic<Bool>(false)
 
     /// What the session had done when it was closed from here.
     private let lastStatistics = Locked(MoQSessionStatistics())
 
     private init(
-        endpoint: PicoQuicExecutor,
+        basis: Basis,
         session: LoopBound<MoQSession>,
         draft: DraftVersion,
         isResumed: Bool,
         earlyData: QUICConnection.EarlyData
     ) {
-        self.endpoint = endpoint
+        self.basis = basis
         self.session = session
         self.draft = draft
         self.isResumed = isResumed
         self.earlyData = earlyData
     }
+
+    deinit {
+        guard !self.isClosed.load(ordering: .relaxed) else {
+            return
+        }
+        // The last reference may have been dropped on the loop, which cannot wait for its own end.
+        Task.detached { [basis, session] in
+            await Self.close(session, basis, code: .noError, reason: "")
+        }
+        Abandonment.report("a MoQPicoQuicClient was dropped while it was open: close() it before")
+    }
+
+    /// The loop that the session runs on.
+    public var loop: PacketLoop { self.session.loop }
+
+    // MARK: - Connecting
 
     /// Connects to a server and starts a session with it. Returns when the connection stands and SETUP is on its way;
     /// requests can be made from then on and wait for the server's SETUP by themselves.
@@ -113,11 +140,46 @@ public final class MoQPicoQuicClient: Sendable {
         }
         let resumption = try? await loop.run { (connection.value.isResumed, connection.value.earlyData) }
         return MoQPicoQuicClient(
-            endpoint: endpoint,
+            basis: .endpoint(endpoint),
             session: made.session,
             draft: made.draft,
             isResumed: resumption?.0 ?? false,
             earlyData: resumption?.1 ?? .none
+        )
+    }
+
+    /// Joins a server of this process and starts a session with it, without sockets, on a loop of the server: what the
+    /// client and the server do for each other needs no other thread. The server has to listen in process
+    /// (``MoQListener/inProcess``), and is kept as long as the client.
+    ///
+    /// - Parameters:
+    ///   - server: which has been started.
+    ///   - shard: on which of the server's loops.
+    ///   - configuration: the drafts to offer and the limits of the session; the QUIC endpoint's part has no meaning.
+    ///   - sessionConfiguration: the session's. Who wants to tell the server an authority and a path fills them in.
+    ///   - makeHandler: called once, on the loop; the session holds the handler until its end.
+    /// - Throws: `noCommonProtocol`; `refused` when the server has too many such clients; `stopped` when it does not
+    ///   listen in process, or not any more.
+    public static func connect(
+        to server: MoQPicoQuicServer,
+        shard: Int = 0,
+        configuration: MoQEndpointConfiguration = MoQEndpointConfiguration(),
+        sessionConfiguration: MoQSessionConfiguration = MoQSessionConfiguration(),
+        makeHandler: @escaping @Sendable (PacketLoop) -> any MoQSessionHandler
+    ) async throws(QUICError) -> MoQPicoQuicClient {
+        try configuration.validate()
+        let made = try await server.connect(
+            configuration,
+            shard: shard,
+            session: sessionConfiguration,
+            makeHandler: makeHandler
+        )
+        return MoQPicoQuicClient(
+            basis: .server(server, shard: shard),
+            session: made.session,
+            draft: made.draft,
+            isResumed: false,
+            earlyData: .none
         )
     }
 
@@ -142,40 +204,69 @@ public final class MoQPicoQuicClient: Sendable {
         )
     }
 
+    // MARK: - Use and end
+
     /// Does something with the session, on its loop.
     /// - Throws: what `body` throws; ``PacketLoopError/stopped`` after ``close(code:reason:)``.
     public func withSession<R: Sendable>(_ body: @escaping @Sendable (MoQSession) throws -> R) async throws -> R {
+        guard !self.isClosed.load(ordering: .relaxed) else {
+            throw PacketLoopError.stopped
+        }
         let session = self.session
         return try await self.loop.run { try body(session.value) }
     }
 
-    /// Ends the session and the endpoint; the server hears of it. Returns when everything is released. Idempotent.
+    /// Ends the session and the endpoint; the server hears of it. Returns when everything is released, and does so even
+    /// for a cancelled task. Idempotent.
     public func close(code: SessionErrorCode = .noError, reason: String = "") async {
-        let session = self.session
-        let statistics = try? await self.loop.run {
+        self.isClosed.store(true, ordering: .relaxed)
+        if let statistics = await Self.close(self.session, self.basis, code: code, reason: reason) {
+            self.lastStatistics.withLock { $0 = statistics }
+        }
+    }
+
+    /// Closes session and endpoint.
+    /// - Returns: what the session had done in the end; nil when it is out of reach.
+    @discardableResult
+    private static func close(
+        _ session: LoopBound<MoQSession>,
+        _ basis: Basis,
+        code: SessionErrorCode,
+        reason: String
+    ) async -> MoQSessionStatistics? {
+        let statistics = try? await session.loop.run {
             session.value.close(code, reason: reason)
             return session.value.statistics
         }
-        if let statistics {
-            self.lastStatistics.withLock { $0 = statistics }
+        if case .endpoint(let endpoint) = basis {
+            await endpoint.stop()
         }
-        await self.endpoint.stop()
+        return statistics
     }
 
-    /// How many connections the endpoint has now, and has had.
+    /// How many connections the endpoint has now, and has had; in process, those of the server's shard.
     public func connectionCounts() async -> (live: Int, total: UInt64) {
-        await self.endpoint.connectionCounts()
+        switch self.basis {
+        case .endpoint(let endpoint): await endpoint.connectionCounts()
+        case .server(let server, let shard): await server.shards[shard].connectionCounts()
+        }
     }
 
     /// What the client has done so far and what it holds now, in one look; after ``close(code:reason:)``, what it had
-    /// done in the end, with the path as it was then.
+    /// done in the end, with the path as it was then. In process there is no endpoint to tell of.
     public func statistics() async -> MoQEndpointStatistics {
         let session = self.session
-        let (endpoint, found) = await self.endpoint.statistics {
+        let look: @Sendable () -> (isOpen: Bool, statistics: MoQSessionStatistics) = {
             (isOpen: session.value.isOpen, statistics: session.value.statistics)
         }
         var statistics = MoQEndpointStatistics()
-        statistics.quic = endpoint
+        let found: (isOpen: Bool, statistics: MoQSessionStatistics)?
+        switch self.basis {
+        case .endpoint(let endpoint):
+            (statistics.quic, found) = await endpoint.statistics(with: look)
+        case .server:
+            found = try? await self.loop.run(look)
+        }
         statistics.sessionsCreated = 1
         statistics.sessionsLive = found?.isOpen == true ? 1 : 0
         statistics.sessionsEnded = found?.isOpen == true ? 0 : 1

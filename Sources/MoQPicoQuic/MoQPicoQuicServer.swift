@@ -6,7 +6,6 @@ public import MoQWire
 public import PacketLoop
 public import PicoQuic
 public import WebTransport
-import WebTransportPicoQuic
 
 /// A MoQ server on picoquic: listens, agrees on a draft with each client, and hands the connection to whoever makes the
 /// sessions.
@@ -18,214 +17,294 @@ import WebTransportPicoQuic
 /// }
 /// let address = try await server.start(on: .loopback(port: 4433))
 /// …
-/// await server.drain(timeout: .seconds(5))
-/// await server.stop()
+/// await server.shutDown(drainTimeout: .seconds(5))
 /// ```
+///
+/// A server is started once and stopped once, and has to be stopped; ``run(on:drainTimeout:_:)`` does both. One that is dropped while it runs closes everything by itself, with a complaint (see `PicoQuicExecutor`).
 public final class MoQPicoQuicServer: Sendable {
-    /// Makes and starts the session of a connection, on the loop, or returns nil to refuse the connection.
+    /// Makes and starts the session of a connection, on the loop, or returns nil to refuse the connection, which is
+    /// closed if the acceptor has not closed it.
     public typealias Acceptor = (_ transport: any WebTransportSession, _ profile: DraftProfile) -> MoQSession?
 
-    /// How often ``drain(timeout:)`` looks whether the sessions have ended.
-    private static let drainStep: Duration = .milliseconds(10)
+    private typealias StartOutcome = Result<[MoQListener], QUICError>
 
-    /// How long clients may be slower than the timeout they were told.
-    private static let drainGrace: Duration = .milliseconds(250)
+    private enum State {
+        case idle
+        case starting(Task<StartOutcome, Never>)
+        case running
+        case stopping(Task<Void, Never>)
+        case failed
+    }
+
+    /// No server has more loops.
+    private static let mostShards = 1_024
 
     /// What the server is like.
     public let configuration: MoQEndpointConfiguration
 
-    private let endpoint: PicoQuicExecutor
-    private let desk: Desk
+    let shards: [ServerShard]
+    private let makeAcceptor: @Sendable (PacketLoop) -> Acceptor
+    private let state = Locked(State.idle)
 
-    /// What belongs to the loop. Unchecked because it is touched there only.
-    private final class Desk: @unchecked Sendable {
-        let makeAcceptor: @Sendable (PacketLoop) -> Acceptor
-        let roster = SessionRoster()
-        var acceptor: Acceptor?
-
-        init(makeAcceptor: @escaping @Sendable (PacketLoop) -> Acceptor) {
-            self.makeAcceptor = makeAcceptor
-        }
-
-        func release() {
-            self.acceptor = nil
-        }
-    }
+    /// Ends when the server is being stopped.
+    let lifetime = AsyncStream.makeStream(of: Never.self)
 
     /// Creates a server. Nothing is opened before the start.
     ///
+    /// With several shards, each has a loop with its thread, its connections and its own acceptor; nothing is shared
+    /// between them but the port. The system spreads clients over them by the addresses of both sides, so a client whose
+    /// address changes (NAT rebinding, migration) may land on another shard, which ends its connection with a stateless
+    /// reset: more than one shard is for clients that can connect again. The limit of connections holds for each shard.
+    ///
     /// - Parameters:
-    ///   - label: the name of the loop's thread.
+    ///   - label: the name of the loop and of its thread; several are told apart by a number.
+    ///   - shards: how many loops the server has.
     ///   - log: is told of clients that get no session because no draft is in common.
-    ///   - makeAcceptor: called once, on the loop, when the server starts; returns what is called for each connection.
+    ///   - makeAcceptor: called once for each shard, on its loop, when the server starts; returns what is called for each
+    ///     connection.
     public init(
         configuration: MoQEndpointConfiguration,
         label: String = "moq-server",
+        shards: Int = 1,
         log: Logger = Logger(label: "moq.server"),
         makeAcceptor: @escaping @Sendable (PacketLoop) -> Acceptor
     ) {
-        let desk = Desk(makeAcceptor: makeAcceptor)
-        let box = EndpointLoop()
-        self.configuration = configuration
-        self.desk = desk
-        self.endpoint = PicoQuicExecutor(label: label, configuration: configuration.effectiveQUIC, log: log) {
-            connection in
-            guard let loop = box.loop, let acceptor = desk.acceptor else {
-                return nil
-            }
-            guard let profile = configuration.profile(for: connection.applicationProtocol) else {
-                Self.turnAway(connection, log: log)
-                return nil
-            }
-            let transport = PicoQuicWebTransport(
-                connection: connection,
-                loop: loop,
-                configuration: configuration.transport
-            )
-            // A refused session has closed the connection itself, with its own code and words.
-            if let session = acceptor(transport, profile) {
-                desk.roster.add(session)
-            }
-            return transport
+        let count = min(max(shards, 1), Self.mostShards)
+        var quic = configuration.effectiveQUIC
+        if count > 1 {
+            // Whichever shard gets a packet of a connection that it does not know can reset it, and whichever a client
+            // comes back to knows its ticket.
+            let secrets = QUICSecrets()
+            quic.statelessResetSeed = quic.statelessResetSeed ?? secrets.statelessResetSeed
+            quic.ticketKeys = quic.ticketKeys.isEmpty ? secrets.ticketKeys : quic.ticketKeys
         }
-        box.loop = self.endpoint.loop
+        let shared = quic
+        self.configuration = configuration
+        self.makeAcceptor = makeAcceptor
+        self.shards = (0..<count).map { index in
+            // The system keeps 15 bytes of a thread's name.
+            let name = count == 1 ? label : "\(label.prefix(11))-\(index)"
+            return ServerShard(label: name, configuration: configuration, quic: shared, log: log)
+        }
     }
 
-    /// Closes a connection whose protocol is none of the drafts: what it would speak nobody can know. (loop)
-    static func turnAway(_ connection: QUICConnection, log: Logger) {
-        let name = connection.applicationProtocol.map { $0.prefix(32).debugDescription } ?? "no application protocol"
-        log.info(
-            "client refused: no draft goes with its application protocol",
-            metadata: ["peer": "\(connection.peerAddress?.description ?? "unknown")", "protocol": "\(name)"]
-        )
-        // Every draft writes this code alike.
-        connection.close(
-            code: SessionErrorCode.versionNegotiationFailed.wireValue(in: .draft18),
-            reason: "no draft goes with \(name)"
-        )
-    }
+    /// The loop that everything of the server runs on: the first one, if there are several.
+    public var loop: PacketLoop { self.shards[0].loop }
 
-    /// The loop that everything of the server runs on.
-    public var loop: PacketLoop { self.endpoint.loop }
+    /// The loops of all shards.
+    public var loops: [PacketLoop] { self.shards.map(\.loop) }
 
-    // MARK: - Start, drain, stop
+    // MARK: - Start
 
     /// Opens the sockets. Returns when clients can connect.
     ///
     /// - Returns: the address with the port that the system chose, if it had the choice.
-    /// - Throws: what is wrong with the configuration, the files or the address, each named. A server cannot be started
-    ///   twice.
+    /// - Throws: what is wrong with the configuration, the files or the address, each named; `invalidState` on a second
+    ///   start, `stopped` when the server is stopped meanwhile. After an error nothing is left open, and the server
+    ///   cannot be started any more.
     @discardableResult
     public func start(on address: QUICAddress) async throws(QUICError) -> QUICAddress {
-        guard self.configuration.quic.credentials != nil else {
+        try await self.start([.rawQUIC(address)]).first?.address ?? address
+    }
+
+    /// Opens several listeners, each with a backend of its own. Returns when clients can connect by all of them.
+    ///
+    /// - Returns: the listeners, with the ports that the system chose.
+    /// - Throws: the same.
+    @discardableResult
+    public func start(_ listeners: [MoQListener]) async throws(QUICError) -> [MoQListener] {
+        try self.validate(listeners)
+        let attempt: Task<StartOutcome, Never>? = self.state.withLock { state in
+            guard case .idle = state else {
+                return nil
+            }
+            let attempt = Task { await self.bringUp(listeners) }
+            state = .starting(attempt)
+            return attempt
+        }
+        guard let attempt else {
+            throw QUICError(.invalidState, "the server was started before")
+        }
+        let outcome = await attempt.value
+        if case .stopping(let ending) = self.state.withLock({ $0 }) {
+            await ending.value
+            throw QUICError(.stopped, "the server was stopped while it started")
+        }
+        return try outcome.get()
+    }
+
+    private func validate(_ listeners: [MoQListener]) throws(QUICError) {
+        let addresses = listeners.compactMap(\.address)
+        guard !listeners.isEmpty else {
+            throw QUICError(.invalidConfiguration, "a server needs at least one listener")
+        }
+        guard addresses.count <= 1 else {
+            throw QUICError(.invalidConfiguration, "a server listens at one address, not at \(addresses.count)")
+        }
+        guard addresses.isEmpty || self.configuration.quic.credentials != nil else {
             throw QUICError(.invalidConfiguration, "a server needs a certificate and a key")
         }
         try self.configuration.validate()
-        let desk = self.desk
-        let loop = self.endpoint.loop
-        // Runs in the loop's first round, before any packet.
-        loop.post { desk.acceptor = desk.makeAcceptor(loop) }
-        return try await self.endpoint.start(on: address)
     }
+
+    private func bringUp(_ listeners: [MoQListener]) async -> StartOutcome {
+        do throws(QUICError) {
+            let address = try await self.listen(on: listeners.compactMap(\.address).first)
+            for shard in self.shards {
+                try await shard.open(
+                    takesClients: address != nil,
+                    takesLinks: listeners.contains(.inProcess),
+                    self.makeAcceptor
+                )
+            }
+            self.settle(.running)
+            return .success(listeners.map { $0.address == nil ? $0 : .rawQUIC(address ?? .any(port: 0)) })
+        } catch {
+            await self.stopShards(code: .noError, reason: "")
+            self.settle(.failed)
+            return .failure(error)
+        }
+    }
+
+    /// Notes how the start went, unless somebody wants the server stopped by now.
+    private func settle(_ result: State) {
+        self.state.withLock { state in
+            if case .starting = state {
+                state = result
+            }
+        }
+    }
+
+    /// Starts the shards, at one port. None answers a client yet: while the sockets become more, the system would send
+    /// the packets of one client to different shards.
+    private func listen(on address: QUICAddress?) async throws(QUICError) -> QUICAddress? {
+        guard let address else {
+            // The loop's thread is the QUIC endpoint's, which has a socket; nobody is let in by it.
+            for shard in self.shards {
+                _ = try await shard.start(on: .loopback(port: 0), isPortShared: false)
+            }
+            return nil
+        }
+        guard self.shards.count > 1 else {
+            return try await self.shards[0].start(on: address, isPortShared: false)
+        }
+        let port = try SharedPort(address)
+        let shared = port.address
+        _ = try await self.shards[0].start(on: shared, isPortShared: true)
+        port.release()
+        for shard in self.shards.dropFirst() {
+            _ = try await shard.start(on: shared, isPortShared: true)
+        }
+        return shared
+    }
+
+    // MARK: - Drain and stop
 
     /// Asks all clients to leave (GOAWAY) and waits until they have, but not much longer than `timeout`.
     ///
-    /// Sessions that are left then are closed by ``stop(code:reason:)``.
+    /// Sessions that are left then are closed by ``stop(code:reason:)``, which may also come in the middle and ends the
+    /// wait. So does the cancellation of the task.
     /// - Returns: whether all sessions have ended.
     @discardableResult
     public func drain(timeout: Duration) async -> Bool {
-        let desk = self.desk
-        let loop = self.loop
-        guard self.endpoint.isRunning else {
-            return true
+        switch self.state.withLock({ $0 }) {
+        case .idle, .starting, .failed: return true
+        case .running, .stopping: break
         }
-        return await withCheckedContinuation { continuation in
-            let accepted = loop.post {
-                let answer = DrainAnswer(continuation, desk.roster)
-                for session in desk.roster.open {
-                    session.sendGoaway(timeout: timeout)
-                }
-                let deadline = loop.now.advanced(by: timeout).advanced(by: Self.drainGrace)
-                Self.watch(answer, loop, until: deadline)
+        return await withTaskGroup(of: Bool.self) { group in
+            for shard in self.shards {
+                group.addTask { await shard.drain(timeout: timeout) }
             }
-            if !accepted {
-                continuation.resume(returning: true)
-            }
+            return await group.reduce(true) { $0 && $1 }
         }
     }
 
-    /// Looks again and again. When the loop ends in the middle of it, the timer goes, and the answer with it.
-    private static func watch(_ answer: DrainAnswer, _ loop: PacketLoop, until deadline: LoopInstant) {
-        guard !answer.isEverybodyGone, loop.now < deadline else {
-            return
-        }
-        loop.schedule(after: self.drainStep) { Self.watch(answer, loop, until: deadline) }
-    }
-
-    /// Answers ``drain(timeout:)`` when the last who watches lets go of it: the waiting is over, or the loop is. (loop)
-    private final class DrainAnswer {
-        private let continuation: CheckedContinuation<Bool, Never>
-        private let roster: SessionRoster
-
-        init(_ continuation: CheckedContinuation<Bool, Never>, _ roster: SessionRoster) {
-            self.continuation = continuation
-            self.roster = roster
-        }
-
-        deinit {
-            self.continuation.resume(returning: self.isEverybodyGone)
-        }
-
-        var isEverybodyGone: Bool { self.roster.open.isEmpty }
-    }
-
-    /// Closes every session and the sockets. Every client hears of it within a second. Idempotent.
+    /// Closes every session and the sockets. Every client hears of it within a second. Returns when all is released,
+    /// whoever stopped the server first. A server that is starting is stopped when it has started.
     public func stop(code: SessionErrorCode = .noError, reason: String = "") async {
-        let desk = self.desk
-        if self.endpoint.isRunning {
-            _ = try? await self.loop.run {
-                for session in desk.roster.open {
-                    session.close(code, reason: reason)
-                }
-                desk.release()
+        let ending: Task<Void, Never>? = self.state.withLock { state in
+            var starting: Task<StartOutcome, Never>?
+            switch state {
+            case .stopping(let ending): return ending
+            case .failed: return nil
+            case .starting(let attempt): starting = attempt
+            case .idle, .running: break
+            }
+            let ending = Task { [starting] in
+                _ = await starting?.value
+                await self.stopShards(code: code, reason: reason)
+            }
+            state = .stopping(ending)
+            return ending
+        }
+        await ending?.value
+    }
+
+    private func stopShards(code: SessionErrorCode, reason: String) async {
+        self.lifetime.continuation.finish()
+        await withTaskGroup(of: Void.self) { group in
+            for shard in self.shards {
+                group.addTask { await shard.stop(code: code, reason: reason) }
             }
         }
-        // For connections that have no session yet. Every draft writes these codes alike.
-        await self.endpoint.stop(code: code.wireValue(in: .draft18), reason: reason)
+    }
+
+    /// Ends the server in order: GOAWAY, time for the clients to leave, closes on the wire, release on the loops. Not
+    /// cut short by the cancellation of the task.
+    /// - Returns: whether all clients left by themselves.
+    @discardableResult
+    public func shutDown(
+        drainTimeout: Duration,
+        code: SessionErrorCode = .noError,
+        reason: String = ""
+    ) async -> Bool {
+        // A task of its own, because cancellation would end the wait for the clients.
+        await Task {
+            let haveLeft = await self.drain(timeout: drainTimeout)
+            await self.stop(code: code, reason: reason)
+            return haveLeft
+        }.value
+    }
+
+    // MARK: - Clients of this process
+
+    /// Starts the session of a client of this process.
+    func connect(
+        _ configuration: MoQEndpointConfiguration,
+        shard: Int,
+        session: MoQSessionConfiguration,
+        makeHandler: @escaping @Sendable (PacketLoop) -> any MoQSessionHandler
+    ) async throws(QUICError) -> (session: LoopBound<MoQSession>, draft: DraftVersion) {
+        guard self.shards.indices.contains(shard) else {
+            throw QUICError(.invalidConfiguration, "the server has no shard \(shard), but \(self.shards.count)")
+        }
+        switch self.state.withLock({ $0 }) {
+        case .running, .stopping: break
+        case .idle, .starting, .failed: throw QUICError(.invalidState, "the server does not run")
+        }
+        return try await self.shards[shard].connect(configuration, session: session, makeHandler: makeHandler)
     }
 
     // MARK: - Counters
 
-    /// How many connections there are now, and how many there have been.
+    /// How many connections there are now, and how many there have been, over all listeners and shards.
     public func connectionCounts() async -> (live: Int, total: UInt64) {
-        await self.endpoint.connectionCounts()
+        var sum: (live: Int, total: UInt64) = (0, 0)
+        for shard in self.shards {
+            let counts = await shard.connectionCounts()
+            sum.live += counts.live
+            sum.total &+= counts.total
+        }
+        return sum
     }
 
-    /// What the server has done so far and what it holds now, in one look; once it has been stopped, what it had done in
-    /// the end. Takes time in proportion to the number of connections, on the loop.
+    /// What the server has done so far and what it holds now, over all shards; once it has been stopped, what it had done
+    /// in the end. Takes time in proportion to the number of connections, on the loops.
     public func statistics() async -> MoQEndpointStatistics {
-        let desk = self.desk
-        let (endpoint, sessions) = await self.endpoint.statistics {
-            var statistics = MoQEndpointStatistics()
-            desk.roster.reportEnded(in: &statistics)
-            let open = desk.roster.openStatistics
-            statistics.sessionsLive = open.count
-            statistics.sessions.add(open.sum)
-            return statistics
+        var sum = await self.shards[0].statistics()
+        for shard in self.shards.dropFirst() {
+            sum.add(await shard.statistics())
         }
-        var statistics = MoQEndpointStatistics()
-        if let sessions {
-            statistics = sessions
-        } else {
-            desk.roster.reportEnded(in: &statistics)
-        }
-        statistics.quic = endpoint
-        return statistics
-    }
-
-    /// Lets the endpoint's callback know the endpoint's loop. Unchecked because it is written once, before the endpoint
-    /// can be started.
-    private final class EndpointLoop: @unchecked Sendable {
-        weak var loop: PacketLoop?
+        return sum
     }
 }

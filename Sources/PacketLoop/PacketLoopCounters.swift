@@ -26,4 +26,16 @@ public struct PacketLoopCounters: Sendable, Hashable {
 
     /// All zero.
     public init() {}
+
+    /// Adds those of another loop.
+    public mutating func add(_ other: PacketLoopCounters) {
+        self.posts &+= other.posts
+        self.wakes &+= other.wakes
+        self.jobsRun &+= other.jobsRun
+        self.queuedJobs += other.queuedJobs
+        self.dropped &+= other.dropped
+        self.timersFired &+= other.timersFired
+        self.timersCancelled &+= other.timersCancelled
+        self.liveTimers += other.liveTimers
+    }
 }

@@ -3,6 +3,7 @@
 import CPicoquic
 public import Logging
 public import PacketLoop
+import Synchronization
 
 /// A QUIC endpoint: one context of the library, one loop, and the thread that runs both.
 ///
@@ -13,6 +14,9 @@ public import PacketLoop
 /// An endpoint is started once and stopped once. It must be stopped: until then its thread runs. Should the thread fail by
 /// itself, all connections end as ``QUICCloseInfo/Kind/aborted``, later work is refused, and the endpoint still has to be
 /// stopped.
+///
+/// One that is dropped instead of stopped closes its connections and ends its thread by itself, which is counted in
+/// ``abandonedCount``, logged as an error, and in a debug build stops the process, because it is a mistake of the program.
 public final class PicoQuicExecutor: Sendable {
     /// ```
     ///   idle ── start() ──▶ starting ──▶ running ── stop() ──▶ stopping ──▶ stopped
@@ -81,6 +85,20 @@ public final class PicoQuicExecutor: Sendable {
         self.acceptor = acceptor
     }
 
+    deinit {
+        guard let driver = self.runningDriver else {
+            return
+        }
+        // The last reference may have been dropped on the endpoint's own thread, which cannot wait for its end.
+        Task.detached {
+            await Self.bringDown(driver, code: 0, reason: "")
+        }
+        Abandonment.report("the endpoint '\(self.loop.label)' was dropped while it ran: stop() it before")
+    }
+
+    /// How many endpoints and clients were dropped in this process while they were open.
+    public static var abandonedCount: Int { Abandonment.count.load(ordering: .relaxed) }
+
     // MARK: - Start and stop
 
     /// Whether the endpoint has been started and not been stopped, and its thread has not failed. Work that is posted to
@@ -105,6 +123,20 @@ public final class PicoQuicExecutor: Sendable {
     ///   `invalidState` on a second start. After an error the endpoint cannot be used any more.
     @discardableResult
     public func start(on address: QUICAddress = .any(port: 0)) async throws(QUICError) -> QUICAddress {
+        try await self.start(on: address, isPortShared: false, isAccepting: true)
+    }
+
+    /// The same, for one of several endpoints of a server.
+    ///
+    /// - Parameters:
+    ///   - isPortShared: whether other endpoints of this process listen at the same port, which a ``SharedPort`` holds;
+    ///     the system spreads clients over them by their addresses.
+    ///   - isAccepting: whether clients are answered from the beginning, or only after ``acceptClients()``.
+    package func start(
+        on address: QUICAddress,
+        isPortShared: Bool,
+        isAccepting: Bool
+    ) async throws(QUICError) -> QUICAddress {
         let obstacle: String? = self.life.withLock { life in
             switch life.phase {
             case .idle:
@@ -121,11 +153,12 @@ public final class PicoQuicExecutor: Sendable {
         }
         let driver: NetworkDriver
         do throws(QUICError) {
-            driver = try self.makeDriver(address)
+            driver = try self.makeDriver(address, isPortShared: isPortShared)
         } catch {
             self.abandonLoop()
             throw error
         }
+        driver.context.setAccepting(isAccepting)
         let port: UInt16
         do throws(QUICError) {
             port = try await driver.start()
@@ -144,10 +177,20 @@ public final class PicoQuicExecutor: Sendable {
             await self.shutDown(driver, code: earlyStop.code, reason: earlyStop.reason)
             throw QUICError(.stopped, "the endpoint was stopped while it started")
         }
-        return QUICAddress(uncheckedHost: address.host, port: port)
+        // A shared port comes beside one of the endpoint's own, and the library tells the latter.
+        return QUICAddress(uncheckedHost: address.host, port: isPortShared ? address.port : port)
     }
 
-    private func makeDriver(_ address: QUICAddress) throws(QUICError) -> NetworkDriver {
+    /// Answers clients from now on. Throws `stopped` when the endpoint does not run.
+    package func acceptClients() async throws(QUICError) {
+        let driver = self.runningDriver
+        let done: Void? = try? await driver?.loop.run { driver?.context.setAccepting(true) }
+        guard done != nil else {
+            throw QUICError(.stopped, "the endpoint does not run")
+        }
+    }
+
+    private func makeDriver(_ address: QUICAddress, isPortShared: Bool) throws(QUICError) -> NetworkDriver {
         let plan: SocketPlan
         let context: QUICContext
         // The configuration first: what is wrong with it does not depend on what else runs on this host.
@@ -158,7 +201,11 @@ public final class PicoQuicExecutor: Sendable {
             acceptor: self.acceptor
         )
         do throws(QUICError) {
-            plan = try SocketPlan(address: address, bufferSize: self.configuration.socketBufferSize)
+            plan = try SocketPlan(
+                address: address,
+                bufferSize: self.configuration.socketBufferSize,
+                isPortShared: isPortShared
+            )
         } catch {
             context.free()
             throw error
@@ -212,18 +259,22 @@ public final class PicoQuicExecutor: Sendable {
         }
     }
 
+    private func shutDown(_ driver: NetworkDriver, code: UInt64, reason: String) async {
+        await Self.bringDown(driver, code: code, reason: reason)
+        let statistics = driver.context.statistics
+        self.lastStatistics.withLock { $0 = statistics }
+        self.conclude()
+    }
+
     /// Says farewell on the loop and waits for the thread's end, which comes after it, or before when the thread fails:
     /// then what was posted here runs among the loop's last work, or is refused.
-    private func shutDown(_ driver: NetworkDriver, code: UInt64, reason: String) async {
-        self.loop.post {
+    private static func bringDown(_ driver: NetworkDriver, code: UInt64, reason: String) async {
+        driver.loop.post {
             driver.context.closeAll(code: code, reason: reason)
             Self.sayFarewell(driver, since: driver.loop.now)
         }
         await driver.waitForEnd()
         driver.join()
-        let statistics = driver.context.statistics
-        self.lastStatistics.withLock { $0 = statistics }
-        self.conclude()
     }
 
     /// Nothing is left.

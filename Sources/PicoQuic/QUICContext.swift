@@ -378,6 +378,14 @@ final class QUICContext {
         }
     }
 
+    /// Answers new clients or ignores them. An endpoint without credentials, and one that is being stopped, has none.
+    func setAccepting(_ isAccepting: Bool) {
+        guard let quic = unsafe self.quic, self.farewell == nil, self.configuration.credentials != nil else {
+            return
+        }
+        unsafe picoquic_enforce_client_only(quic, isAccepting ? 0 : 1)
+    }
+
     /// Closes every connection. From now on nobody new is answered: a client that got half an answer would wait for the
     /// rest of it.
     func closeAll(code: UInt64, reason: String) {

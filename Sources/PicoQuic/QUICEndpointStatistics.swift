@@ -19,4 +19,13 @@ public struct QUICEndpointStatistics: Sendable, Hashable {
 
     /// All zero.
     public init() {}
+
+    /// Adds those of another endpoint.
+    public mutating func add(_ other: QUICEndpointStatistics) {
+        self.connectionsCreated &+= other.connectionsCreated
+        self.connectionsEnded &+= other.connectionsEnded
+        self.connectionsLive += other.connectionsLive
+        self.traffic.add(other.traffic)
+        self.loop.add(other.loop)
+    }
 }

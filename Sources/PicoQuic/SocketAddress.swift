@@ -87,6 +87,18 @@ struct SocketAddress: Sendable {
         unsafe self.withPointer { unsafe cpq_probe_bind($0) }
     }
 
+    /// Takes the port for sockets of this process to share: the descriptor and the port, or the error number.
+    func reservePort() -> Result<(descriptor: CInt, port: UInt16), SystemError> {
+        var port: UInt16 = 0
+        let descriptor = unsafe self.withPointer { unsafe cpq_reserve_port($0, &port) }
+        return descriptor < 0 ? .failure(SystemError(number: errno)) : .success((descriptor, port))
+    }
+
+    /// Why the system refused something.
+    struct SystemError: Error {
+        var number: CInt
+    }
+
     /// Whether the system knows a way to the address: 0, or the error number.
     func probeRoute() -> CInt {
         unsafe self.withPointer { unsafe cpq_probe_route($0) }

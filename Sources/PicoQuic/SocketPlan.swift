@@ -17,24 +17,24 @@ struct SocketPlan {
     let parameters: picoquic_packet_loop_param_t
 
     /// Plans the sockets of an endpoint.
+    ///
+    /// A port that endpoints share is the library's "public" port, beside which it opens another of the endpoint's own.
+    /// Whether it can be had a ``SharedPort`` has found out.
     /// - Throws: `addressInUse`, `addressUnavailable` or `permissionDenied`, naming the address.
-    init(address: QUICAddress, bufferSize: Int32) throws(QUICError) {
+    init(address: QUICAddress, bufferSize: Int32, isPortShared: Bool = false) throws(QUICError) {
         var parameters = picoquic_packet_loop_param_t()
-        parameters.local_port = address.port
+        if isPortShared {
+            parameters.public_port = address.port
+            parameters.is_port_shared = 1
+        } else {
+            try Self.probe(address)
+            parameters.local_port = address.port
+        }
         parameters.socket_buffer_size = bufferSize
         if address.isAny {
-            try Self.probe("0.0.0.0", address)
-            if Self.hasIPv6 {
-                try Self.probe("::", address)
-                parameters.local_af = 0
-            } else {
-                parameters.local_af = AF_INET
-            }
+            parameters.local_af = Self.hasIPv6 ? 0 : AF_INET
         } else {
-            guard let socketAddress = SocketAddress(host: address.host, port: address.port) else {
-                throw QUICError(.badAddress, "'\(address.host)' is not an IP address")
-            }
-            try Self.check(socketAddress.probeBind(), address)
+            let socketAddress = try Self.socketAddress(address.host, port: address.port)
             parameters.local_af = socketAddress.family
             parameters.local_addr.0 = socketAddress.raw
         }
@@ -46,14 +46,29 @@ struct SocketPlan {
         SocketAddress(host: "::1", port: 0)?.probeBind() == 0
     }
 
-    private static func probe(_ host: String, _ address: QUICAddress) throws(QUICError) {
-        guard let socketAddress = SocketAddress(host: host, port: address.port) else {
-            throw QUICError(.badAddress, "'\(host)' is not an IP address")
+    /// The addresses that sockets for `address` are bound to, the first one first.
+    static func hosts(of address: QUICAddress) -> [String] {
+        guard address.isAny else {
+            return [address.host]
         }
-        try self.check(socketAddress.probeBind(), address)
+        return Self.hasIPv6 ? ["0.0.0.0", "::"] : ["0.0.0.0"]
     }
 
-    private static func check(_ number: CInt, _ address: QUICAddress) throws(QUICError) {
+    /// Finds out whether nobody else has the port.
+    static func probe(_ address: QUICAddress) throws(QUICError) {
+        for host in self.hosts(of: address) {
+            try self.check(self.socketAddress(host, port: address.port).probeBind(), address)
+        }
+    }
+
+    static func socketAddress(_ host: String, port: UInt16) throws(QUICError) -> SocketAddress {
+        guard let socketAddress = SocketAddress(host: host, port: port) else {
+            throw QUICError(.badAddress, "'\(host)' is not an IP address")
+        }
+        return socketAddress
+    }
+
+    static func check(_ number: CInt, _ address: QUICAddress) throws(QUICError) {
         let text = systemErrorText(number)
         switch number {
         case 0:

@@ -15,6 +15,8 @@ final class InMemoryEndpoint {
     weak var peer: InMemoryEndpoint?
     var loss: Double
     var isClosed = false
+    /// Called when this end is over.
+    var didShutDown: (() -> Void)?
 
     let role: WebTransportRole
     private var random: SeededGenerator
@@ -105,6 +107,8 @@ final class InMemoryEndpoint {
         self.inbound = [:]
         self.unseen = []
         self.heldResets = [:]
+        self.didShutDown?()
+        self.didShutDown = nil
     }
 
     // MARK: Streams

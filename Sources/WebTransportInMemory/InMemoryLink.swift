@@ -14,12 +14,28 @@ public final class InMemoryLink {
     /// The server's session.
     public let server: InMemoryWebTransport
 
+    /// Called once, soon after both sessions have ended. (loop)
+    public var ended: (() -> Void)?
+
     /// Joins two sessions on `loop`; both are ready at once.
     public init(loop: PacketLoop, configuration: InMemoryLinkConfiguration = InMemoryLinkConfiguration()) {
         self.client = InMemoryWebTransport(role: .client, loop: loop, configuration: configuration)
         self.server = InMemoryWebTransport(role: .server, loop: loop, configuration: configuration)
         self.client.endpoint.peer = self.server.endpoint
         self.server.endpoint.peer = self.client.endpoint
+        for endpoint in [self.client.endpoint, self.server.endpoint] {
+            endpoint.didShutDown = { [weak self] in self?.endpointDidShutDown() }
+        }
+    }
+
+    /// Whether both sessions have ended.
+    public var isOver: Bool { self.client.endpoint.isClosed && self.server.endpoint.isClosed }
+
+    private func endpointDidShutDown() {
+        guard self.isOver, let ended = self.ended, self.client.endpoint.loop.isOnLoop else { return }
+        self.ended = nil
+        // Not from inside: whoever is told may drop the link, and an end is in the middle of its own.
+        _ = self.client.endpoint.loop.schedule(after: .zero, ended)
     }
 
     deinit {

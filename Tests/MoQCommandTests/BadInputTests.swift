@@ -14,6 +14,7 @@ struct BadInputTests {
         BadInput("relay --listen 127.0.0.1:0 --self-signed --frobnicate", 64, "--frobnicate"),
         BadInput("frobnicate", 64, "frobnicate"),
         BadInput("relay --self-signed", 64, "--listen"),
+        BadInput("relay --listen 127.0.0.1:0 --self-signed --threads 2", 64, "--threads", "objects do not cross loops"),
         BadInput("relay --listen 127.0.0.1 --self-signed", 64, "--listen", "127.0.0.1", "HOST:PORT"),
         BadInput("relay --listen 127.0.0.1:99999 --self-signed", 64, "--listen", "99999"),
         BadInput("relay --listen 127.0.0.1:0", 64, "--cert", "--self-signed"),

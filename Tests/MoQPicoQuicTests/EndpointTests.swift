@@ -14,43 +14,70 @@ extension Tag {
     @Tag static var network: Self
 }
 
-@Suite("MoQ endpoints over loopback sockets", .tags(.network), .timeLimit(.minutes(2)))
+@Suite("MoQ endpoints, over each backend", .tags(.network), .timeLimit(.minutes(2)))
 struct EndpointTests {
-    @Test("A track arrives on each draft, and the server knows what was asked for", arguments: DraftProfile.all)
-    func track(profile: DraftProfile) async throws {
-        let stage = try await Stage()
+    @Test(
+        "A track arrives on each draft, and the server knows what was asked for",
+        arguments: DraftProfile.all,
+        Backend.allCases
+    )
+    func track(profile: DraftProfile, backend: Backend) async throws {
+        let stage = try await Stage(backend: backend)
         let journal = Journal()
         let client = try await stage.connect(drafts: [profile.version], path: "/live?token=1", journal: journal)
         #expect(client.draft == profile.version)
-        try await client.withSession { session in
-            let track = FullTrackName(namespace: TrackNamespace(["a", "b"]), name: "t")
-            session.subscribe(
-                SubscribeRequest(track: track),
-                consumer: TestConsumer(journal: journal),
-                response: { _ in }
-            )
-        }
+        try await Stage.subscribe(client, journal: journal)
         await journal.wait { $0.trackEnds == 1 }
         #expect(journal.facts.payloads == [TestPeer.payload])
         await stage.atServer.wait { $0.setups == 1 }
         #expect(stage.atServer.facts.drafts == [profile.version])
         #expect(stage.atServer.facts.paths == ["/live?token=1"])
-        #expect(stage.atServer.facts.authorities == ["127.0.0.1:\(stage.address.port)"])
+        #expect(stage.atServer.facts.authorities == [stage.authority])
         await client.close()
         await stage.atServer.wait { $0.closures.count == 1 }
         #expect(stage.atServer.facts.closures.first?.isClean == true)
         await stage.server.stop()
     }
 
-    @Test("The server's order of drafts decides")
-    func preference() async throws {
+    @Test("The server's order of drafts decides", arguments: Backend.allCases)
+    func preference(backend: Backend) async throws {
         for order in [[DraftVersion.draft18, .draft16], [.draft16, .draft18]] {
-            let stage = try await Stage(drafts: order)
+            let stage = try await Stage(drafts: order, backend: backend)
             let client = try await stage.connect(journal: Journal())
             #expect(client.draft == order.first)
             await client.close()
             await stage.server.stop()
         }
+    }
+
+    @Test("No common draft is an error that names the drafts", arguments: Backend.allCases)
+    func noCommonDraft(backend: Backend) async throws {
+        let stage = try await Stage(drafts: [.draft18], backend: backend)
+        let error = await #expect(throws: QUICError.self) {
+            _ = try await stage.connect(drafts: [.draft16], journal: Journal())
+        }
+        #expect(error?.code == .noCommonProtocol)
+        #expect(error?.message.contains("no common draft") == true)
+        #expect(error?.message.contains("draft-16") == true)
+        await stage.server.stop()
+    }
+
+    @Test("A code that one side closes with arrives at the other", arguments: Backend.allCases)
+    func closeCodes(backend: Backend) async throws {
+        let stage = try await Stage(backend: backend)
+        let journal = Journal()
+        let leaving = try await stage.connect(journal: journal)
+        let staying = try await stage.connect(journal: journal)
+        await stage.atServer.wait { $0.setups == 2 }
+        await leaving.close(code: .protocolViolation, reason: "enough")
+        await stage.atServer.wait { $0.closures.count == 1 }
+        let atServer = try #require(stage.atServer.facts.closures.first)
+        #expect(atServer.origin == .peer && atServer.code == .protocolViolation && atServer.reason == "enough")
+        await stage.server.stop(code: .internalError, reason: "sorry")
+        await journal.wait { $0.closures.count == 2 }
+        let atClient = try #require(journal.facts.closures.last)
+        #expect(atClient.origin == .peer && atClient.code == .internalError && atClient.reason == "sorry")
+        await staying.close()
     }
 
     @Test("No common draft, a certificate that is not trusted, and nobody there are different errors, all in time")
@@ -61,8 +88,6 @@ struct EndpointTests {
             _ = try await stage.connect(drafts: [.draft16], journal: Journal())
         }
         #expect(noDraft?.code == .noCommonProtocol)
-        #expect(noDraft?.message.contains("no common draft") == true)
-        #expect(noDraft?.message.contains("draft-16") == true)
         let untrusted = await #expect(throws: QUICError.self) {
             _ = try await stage.connect(verification: .systemRoots, journal: Journal())
         }
@@ -80,14 +105,19 @@ struct EndpointTests {
         let server = MoQPicoQuicServer(configuration: MoQEndpointConfiguration()) { _ in { _, _ in nil } }
         let error = await #expect(throws: QUICError.self) { try await server.start(on: .loopback(port: 0)) }
         #expect(error?.message.contains("certificate") == true)
+        let nowhere = await #expect(throws: QUICError.self) { try await server.start([]) }
+        #expect(nowhere?.message.contains("listener") == true)
+        let twice = [MoQListener.rawQUIC(.loopback(port: 0)), .rawQUIC(.any(port: 0))]
+        let torn = await #expect(throws: QUICError.self) { try await server.start(twice) }
+        #expect(torn?.message.contains("one address") == true)
         #expect(throws: QUICError.self) { try MoQEndpointConfiguration(drafts: []).validate() }
         #expect(throws: QUICError.self) { try MoQEndpointConfiguration(drafts: [.draft14]).validate() }
         await server.stop()
     }
 
-    @Test("stop() tells every client within a second")
-    func stop() async throws {
-        let stage = try await Stage()
+    @Test("stop() tells every client within a second", arguments: Backend.allCases)
+    func stop(backend: Backend) async throws {
+        let stage = try await Stage(backend: backend)
         let journal = Journal()
         var clients: [MoQPicoQuicClient] = []
         for _ in 0..<8 {
@@ -105,9 +135,12 @@ struct EndpointTests {
         await stage.server.stop()
     }
 
-    @Test("drain() sends GOAWAY and ends when the clients have left; it does not wait for ever for one that stays")
-    func drain() async throws {
-        let polite = try await Stage()
+    @Test(
+        "drain() sends GOAWAY and ends when the clients have left; it does not wait for ever for one that stays",
+        arguments: Backend.allCases
+    )
+    func drain(backend: Backend) async throws {
+        let polite = try await Stage(backend: backend)
         let journal = Journal()
         let first = try await polite.connect(journal: journal)
         let second = try await polite.connect(journal: journal)
@@ -119,7 +152,7 @@ struct EndpointTests {
         await first.close()
         await second.close()
 
-        let stubborn = try await Stage()
+        let stubborn = try await Stage(backend: backend)
         let other = Journal()
         let client = try await stubborn.connect(journal: other, leavesOnGoaway: false)
         await other.wait { $0.setups == 1 }
@@ -159,49 +192,39 @@ struct EndpointTests {
         await client.close()
     }
 
-    @Test("A refused connection is closed, and the others do not notice")
-    func refusal() async throws {
-        let certificate = try SelfSignedCertificate()
-        let server = MoQPicoQuicServer(
-            configuration: MoQEndpointConfiguration(credentials: .selfSigned(certificate))
-        ) { _ in
-            { transport, _ in
-                transport.close(code: 0x10, reason: "full")
-                return nil
+    @Test("A refused connection is closed, with the words of whoever refused it", arguments: Backend.allCases)
+    func refusal(backend: Backend) async throws {
+        for words in ["full", nil] {
+            let stage = try await Stage(backend: backend) { _ in
+                { transport, _ in
+                    if let words {
+                        transport.close(code: 0x10, reason: words)
+                    }
+                    return nil
+                }
             }
+            let journal = Journal()
+            let client = try await stage.connect(journal: journal)
+            await journal.wait { $0.closures.count == 1 }
+            #expect(journal.facts.closures.first?.origin == .peer)
+            #expect(journal.facts.closures.first?.reason == words ?? "refused")
+            await client.close()
+            await stage.server.stop()
         }
-        let address = try await server.start(on: .loopback(port: 0))
-        var configuration = MoQEndpointConfiguration()
-        configuration.quic.verification = .pinned([certificate.fingerprint])
-        let journal = Journal()
-        let url = try MoQURL("moqt://localhost:\(address.port)")
-        let client = try await MoQPicoQuicClient.connect(to: url, configuration: configuration) { _ in
-            TestPeer(journal: journal)
-        }
-        await journal.wait { $0.closures.count == 1 }
-        #expect(journal.facts.closures.first?.origin == .peer)
-        #expect(journal.facts.closures.first?.reason == "full")
-        await client.close()
-        await server.stop()
     }
 
-    @Test("A hundred clients come and go, and nothing is left")
-    func cycles() async throws {
-        let stage = try await Stage()
+    @Test("A hundred clients come and go, and nothing is left", arguments: Backend.allCases)
+    func cycles(backend: Backend) async throws {
+        let stage = try await Stage(backend: backend)
         for _ in 0..<100 {
             let journal = Journal()
             let client = try await stage.connect(journal: journal)
-            try await client.withSession { session in
-                let track = FullTrackName(namespace: TrackNamespace(["a"]), name: "t")
-                session.subscribe(
-                    SubscribeRequest(track: track),
-                    consumer: TestConsumer(journal: journal),
-                    response: { _ in }
-                )
-            }
+            try await Stage.subscribe(client, journal: journal)
             await journal.wait { $0.trackEnds == 1 }
             await client.close()
-            #expect(client.loop.counters.liveTimers == 0)
+            if backend == .rawQUIC {
+                #expect(client.loop.counters.liveTimers == 0)
+            }
         }
         await stage.atServer.wait { $0.closures.count == 100 }
         var live = await stage.server.connectionCounts().live
@@ -210,6 +233,7 @@ struct EndpointTests {
             live = await stage.server.connectionCounts().live
         }
         #expect(live == 0)
+        #expect(await stage.server.connectionCounts().total == 100)
         await stage.server.stop()
         #expect(stage.server.loop.counters.liveTimers == 0)
     }

@@ -136,7 +136,7 @@ struct NoDraftTests {
         let server = PicoQuicExecutor(
             configuration: QUICConfiguration(applicationProtocols: ["foo"], credentials: .selfSigned(certificate))
         ) { connection in
-            MoQPicoQuicServer.turnAway(connection, log: logger)
+            ServerDesk.turnAway(connection, log: logger)
             return nil
         }
         let address = try await server.start(on: .loopback(port: 0))

@@ -19,6 +19,9 @@ final class Journal: Sendable {
         var endings: [QUICCloseInfo] = []
         var payloads: [[UInt8]] = []
         var trackEnds = 0
+        var announcements = 0
+        /// Whether what belongs to a loop was released on it.
+        var releases: [Bool] = []
     }
 
     /// Tells waiters apart.

@@ -25,8 +25,11 @@ struct ConfinementTests {
     @Test("A debug build stops at a call to a living connection from another thread", .enabled(if: TestBuild.isDebug))
     func living() async throws {
         let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
-            let connection = try #require(try await ConfinementTests.connect(Fixture()))
+            let fixture = try await Fixture()
+            let connection = try #require(try await ConfinementTests.connect(fixture))
             _ = connection.streamCredit(isUnidirectional: true)
+            // Not reached. A fixture that was dropped before would stop the process for another reason.
+            await fixture.stop()
         }
         let words = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
         #expect(words.contains("this must be called on the packet loop"))

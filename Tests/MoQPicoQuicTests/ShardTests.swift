@@ -1,0 +1,187 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import Foundation
+import MoQ
+import MoQPicoQuic
+import MoQWire
+import PacketLoop
+import PicoQuic
+import Testing
+
+@Suite("The loops of a server", .tags(.network), .timeLimit(.minutes(2)))
+struct ShardTests {
+    @Test("A server with one shard has exactly one thread, one with three has three")
+    func threads() async throws {
+        let one = try await Stage(label: "single")
+        #expect(LoopThreads.named("single") == ["single"])
+        #expect(one.server.loops.count == 1)
+        await one.server.stop()
+        #expect(LoopThreads.named("single").isEmpty)
+        let three = try await Stage(label: "a-long-label-for-three", shards: 3)
+        #expect(LoopThreads.named("a-long") == ["a-long-labe-0", "a-long-labe-1", "a-long-labe-2"])
+        await three.server.stop()
+        #expect(LoopThreads.named("a-long").isEmpty)
+    }
+
+    @Test(
+        "Three shards at one port share the clients, serve all of them, and all end together",
+        arguments: [false, true]
+    )
+    func spread(isAnyAddress: Bool) async throws {
+        let clientCount = 24
+        let byLoop = Locked<[String: Int]>([:])
+        let acceptors = Locked<[String]>([])
+        let certificate = try SelfSignedCertificate()
+        let server = MoQPicoQuicServer(
+            configuration: MoQEndpointConfiguration(credentials: .selfSigned(certificate)),
+            label: "spread",
+            shards: 3
+        ) { loop in
+            loop.preconditionOnLoop()
+            acceptors.withLock { $0.append(loop.label) }
+            return { transport, profile in
+                loop.preconditionOnLoop()
+                byLoop.withLock { $0[loop.label, default: 0] += 1 }
+                let handler = TestPeer(journal: Journal())
+                let session = MoQSession(transport: transport, loop: loop, profile: profile, handler: handler)
+                session.start()
+                return session
+            }
+        }
+        let address = try await server.start(on: isAnyAddress ? .any(port: 0) : .loopback(port: 0))
+        #expect(address.port != 0)
+        #expect(acceptors.withLock { $0.sorted() } == ["spread-0", "spread-1", "spread-2"])
+        var configuration = MoQEndpointConfiguration()
+        configuration.quic.verification = .pinned([certificate.fingerprint])
+        let url = try MoQURL("moqt://\(isAnyAddress ? "[::1]" : "127.0.0.1"):\(address.port)")
+        let journal = Journal()
+        var clients: [MoQPicoQuicClient] = []
+        for _ in 0..<clientCount {
+            let client = try await MoQPicoQuicClient.connect(to: url, configuration: configuration) { _ in
+                TestPeer(journal: journal)
+            }
+            try await Stage.subscribe(client, journal: journal)
+            clients.append(client)
+        }
+        await journal.wait { $0.trackEnds == clientCount }
+        #expect(journal.facts.payloads == Array(repeating: TestPeer.payload, count: clientCount))
+        let counts = byLoop.withLock { $0 }
+        #expect(counts.count > 1, "all clients came to one shard")
+        #expect(counts.values.reduce(0, +) == clientCount)
+        #expect(await server.connectionCounts() == (live: clientCount, total: UInt64(clientCount)))
+        let statistics = await server.statistics()
+        #expect(statistics.sessionsLive == clientCount)
+        #expect(statistics.quic.connectionsCreated == UInt64(clientCount))
+        let start = ContinuousClock.now
+        await server.stop(reason: "closing time")
+        await journal.wait { $0.closures.count == clientCount }
+        #expect(ContinuousClock.now - start < .seconds(1))
+        #expect(journal.facts.closures.allSatisfy { $0.origin == .peer && $0.reason == "closing time" })
+        #expect(await server.connectionCounts().live == 0)
+        #expect(await server.statistics().sessionsEnded == UInt64(clientCount))
+        for client in clients {
+            await client.close()
+        }
+    }
+
+    @Test("Clients of the process choose the shard")
+    func inProcess() async throws {
+        let stage = try await Stage(backend: .inProcess, label: "local", shards: 2)
+        for (index, loop) in stage.server.loops.enumerated() {
+            let journal = Journal()
+            let client = try await MoQPicoQuicClient.connect(to: stage.server, shard: index) { _ in
+                TestPeer(journal: journal)
+            }
+            #expect(client.loop === loop)
+            try await Stage.subscribe(client, journal: journal)
+            await journal.wait { $0.trackEnds == 1 }
+            await client.close()
+        }
+        await stage.server.stop()
+    }
+
+    @Test("Shards share their port with each other and with nobody else")
+    func portInUse() async throws {
+        let first = try await Stage(label: "first", shards: 2)
+        let second = MoQPicoQuicServer(
+            configuration: MoQEndpointConfiguration(credentials: .selfSigned(first.certificate)),
+            label: "second",
+            shards: 2
+        ) { _ in { _, _ in nil } }
+        let error = await #expect(throws: QUICError.self) { try await second.start(on: first.address) }
+        #expect(error?.code == .addressInUse)
+        #expect(LoopThreads.named("second").isEmpty)
+        await second.stop()
+        await first.server.stop()
+    }
+
+    #if os(Linux)
+    @Test("A shard that cannot start takes those that did down with it")
+    func failedShard() async {
+        // In a process of its own, because its limit of open files is lowered.
+        await #expect(processExitsWith: .success) {
+            func open() throws -> Int {
+                try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count
+            }
+            /// The limit, which is one of numbers, that leaves so many descriptors to be opened.
+            func limit(leaving spare: Int) throws -> Int {
+                let names = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")
+                let used = Set(names.compactMap { Int($0) })
+                var limit = 0
+                var free = 0
+                while free < spare || used.contains(limit) {
+                    free += used.contains(limit) ? 0 : 1
+                    limit += 1
+                }
+                return limit
+            }
+            func limit(to count: Int) {
+                var limits = rlimit()
+                unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits)
+                limits.rlim_cur = rlim_t(count)
+                unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits)
+            }
+            let certificate = try SelfSignedCertificate()
+            func makeServer() -> MoQPicoQuicServer {
+                MoQPicoQuicServer(
+                    configuration: MoQEndpointConfiguration(credentials: .selfSigned(certificate)),
+                    label: "undone",
+                    shards: 3
+                ) { _ in { _, _ in nil } }
+            }
+            // Whatever is opened once and kept is open after the first round.
+            let warm = makeServer()
+            try await warm.start(on: .loopback(port: 0))
+            await warm.stop()
+            let before = try open()
+            var failures = 0
+            var hasStarted = false
+            for spare in 0..<40 where !hasStarted {
+                let server = makeServer()
+                limit(to: try limit(leaving: spare))
+                var complaint = "none"
+                do throws(QUICError) {
+                    try await server.start(on: .loopback(port: 0))
+                    hasStarted = true
+                } catch {
+                    failures += 1
+                    complaint = error.message
+                }
+                limit(to: 1_024)
+                if !hasStarted {
+                    #expect(!complaint.isEmpty)
+                    #expect(LoopThreads.named("undone").isEmpty, "\(spare)")
+                    let now = try open()
+                    #expect(now == before, "\(spare)")
+                }
+                await server.stop()
+                #expect(LoopThreads.named("undone").isEmpty, "\(spare)")
+                let now = try open()
+                #expect(now == before, "\(spare)")
+            }
+            #expect(hasStarted)
+            #expect(failures > 3, "\(failures)")
+        }
+    }
+    #endif
+}
