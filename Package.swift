@@ -102,6 +102,19 @@ let package = Package(
 
         // Tests: one target per module, and suites that cross modules.
         .target(name: "TestSupport", dependencies: ["PacketLoop"], path: "Tests/TestSupport", swiftSettings: settings),
+        .target(
+            name: "ChaosEngine",
+            dependencies: ["WebTransport", "WebTransportInMemory", "WebTransportPicoQuic", "PicoQuic", "PacketLoop"],
+            path: "Tests/ChaosEngine",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "chaos",
+            dependencies: ["ChaosEngine"],
+            path: "Tests/Chaos",
+            swiftSettings: settings
+        ),
+        .testTarget(name: "ChaosTests", dependencies: ["ChaosEngine", "chaos"], swiftSettings: settings),
         .testTarget(name: "PacketLoopTests", dependencies: ["PacketLoop", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "PicoQuicTests",
