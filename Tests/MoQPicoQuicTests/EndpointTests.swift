@@ -195,14 +195,17 @@ struct EndpointTests {
     @Test("A refused connection is closed, with the words of whoever refused it", arguments: Backend.allCases)
     func refusal(backend: Backend) async throws {
         for words in ["full", nil] {
-            let stage = try await Stage(backend: backend) { _ in
-                { transport, _ in
-                    if let words {
-                        transport.close(code: 0x10, reason: words)
+            let stage = try await Stage(
+                backend: backend,
+                makeAcceptor: { _ in
+                    { transport, _ in
+                        if let words {
+                            transport.close(code: 0x10, reason: words)
+                        }
+                        return nil
                     }
-                    return nil
                 }
-            }
+            )
             let journal = Journal()
             let client = try await stage.connect(journal: journal)
             await journal.wait { $0.closures.count == 1 }

@@ -88,10 +88,8 @@ struct ScopeTests {
 
         /// The body may touch the actor's state: it runs here.
         func visit(_ stage: Stage) async throws -> Int {
-            try await MoQPicoQuicClient.withConnection(
-                to: stage.server,
-                makeHandler: { _ in TestPeer(journal: Journal()) }
-            ) { _ in
+            let makeHandler: @Sendable (PacketLoop) -> any MoQSessionHandler = { _ in TestPeer(journal: Journal()) }
+            return try await MoQPicoQuicClient.withConnection(to: stage.server, makeHandler: makeHandler) { _ in
                 self.preconditionIsolated()
                 self.visits += 1
                 return self.visits

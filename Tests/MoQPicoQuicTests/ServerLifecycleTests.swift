@@ -163,16 +163,19 @@ struct ServerLifecycleTests {
     func order(backend: Backend) async throws {
         let release = Journal()
         let atServer = Journal()
-        let stage = try await Stage(backend: backend) { loop in
-            let keepsake = Keepsake(loop) { wasOnLoop in release.note { $0.releases.append(wasOnLoop) } }
-            return { [keepsake] transport, profile in
-                _ = keepsake
-                let handler = TestPeer(journal: atServer)
-                let session = MoQSession(transport: transport, loop: loop, profile: profile, handler: handler)
-                session.start()
-                return session
+        let stage = try await Stage(
+            backend: backend,
+            makeAcceptor: { loop in
+                let keepsake = Keepsake(loop) { wasOnLoop in release.note { $0.releases.append(wasOnLoop) } }
+                return { [keepsake] transport, profile in
+                    _ = keepsake
+                    let handler = TestPeer(journal: atServer)
+                    let session = MoQSession(transport: transport, loop: loop, profile: profile, handler: handler)
+                    session.start()
+                    return session
+                }
             }
-        }
+        )
         let polite = Journal()
         let stubborn = Journal()
         let first = try await stage.connect(journal: polite)
