@@ -1,6 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 import Foundation
+import TestSupport
 import Testing
 
 @testable import MoQCommand
@@ -22,7 +23,10 @@ struct BenchTests {
     func slowReader() async throws {
         let size = ["--streams", "12", "--megabytes", "24"]
         let reader = try ChildProcess(
-            ["bench", "slow-reader", "--listen", "127.0.0.1:0", "--self-signed", "--seconds", "2"] + size,
+            [
+                "bench", "slow-reader", "--listen", "127.0.0.1:0", "--self-signed", "--seconds",
+                "\(2 * TestBuild.patience)",
+            ] + size,
             input: Data()
         )
         let fingerprint = try await reader.outputLine(after: "fingerprint sha-256 ")
@@ -70,7 +74,7 @@ struct BenchTests {
         for round in rounds {
             let figures = Self.figures(String(round))
             #expect(figures["clients"] == 150)
-            #expect((figures["seconds"] ?? 9) < 1, "\(round)")
+            #expect((figures["seconds"] ?? 99) < TestBuild.patience, "\(round)")
         }
     }
 }

@@ -2,6 +2,7 @@
 
 import Foundation
 import PacketLoop
+import TestSupport
 
 @testable import MoQCommand
 
@@ -180,6 +181,7 @@ final class ChildProcess: Sendable {
         self.state.withLock { $0.watchers.append(check) }
         check()
         let pid = self.process.processIdentifier
+        let seconds = seconds * TestBuild.patience
         DispatchQueue.global().asyncAfter(deadline: .now() + seconds) { [weak self] in
             guard let self else { return }
             if outcome.fail(CommandFailure(self.describe("did not come to \(what) within \(seconds) s"))) {

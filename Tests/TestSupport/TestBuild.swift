@@ -1,5 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+import Foundation
+
 /// What kind of build the tests run in.
 package enum TestBuild {
     /// Whether assertions are compiled in.
@@ -13,4 +15,9 @@ package enum TestBuild {
         )
         return isDebug
     }()
+
+    /// How many times as long as usual things may take: sanitizers slow everything down, a process and its end most of
+    /// all. 1 in the usual build; `Scripts/with-variant` says how much in others. For bounds on what a wall clock shows.
+    package static let patience =
+        ProcessInfo.processInfo.environment["MOQINGBIRD_TEST_PATIENCE"].flatMap(Double.init) ?? 1
 }
