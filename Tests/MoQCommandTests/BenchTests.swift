@@ -23,10 +23,7 @@ struct BenchTests {
     func slowReader() async throws {
         let size = ["--streams", "12", "--megabytes", "24"]
         let reader = try ChildProcess(
-            [
-                "bench", "slow-reader", "--listen", "127.0.0.1:0", "--self-signed", "--seconds",
-                "\(2 * TestBuild.patience)",
-            ] + size,
+            ["bench", "slow-reader", "--listen", "127.0.0.1:0", "--self-signed", "--seconds", "2"] + size,
             input: Data()
         )
         let fingerprint = try await reader.outputLine(after: "fingerprint sha-256 ")
