@@ -166,6 +166,8 @@ public final class WebTransportStreamManager {
         self.freeSlots = []
         self.heldStreams = []
         self.sessionQueued = 0
+        // The end may come from inside a delegate that was told of bytes about to be taken.
+        self.sessionPendingTake = 0
         self.isAboveSessionWatermark = false
         self.sessionConsumed = self.sessionReceived
         self.counters.datagramsDroppedClosed += UInt64(self.datagrams.removeAll())

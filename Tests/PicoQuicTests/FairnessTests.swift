@@ -164,6 +164,9 @@ private final class IdleClient: EchoDelegate {
 struct FairnessTests {
     private static let idleCount = 100
     private static let rounds = 3
+    /// On a quiet machine three rounds may be over before the load has sent enough to be one.
+    private static let mostRounds = 100
+    private static let load = 200_000
 
     @Test("A hundred idle sessions are answered within a few turns, while another sends and works without end")
     func idleSessions() async throws {
@@ -212,7 +215,11 @@ struct FairnessTests {
         var iterator = ledger.isUnderWay.stream.makeAsyncIterator()
         await iterator.next()
         let before = ledger.state.withLock { $0.sent }
-        for _ in 0..<Self.rounds {
+        var rounds = 0
+        while rounds < Self.rounds
+            || (rounds < Self.mostRounds && ledger.state.withLock { $0.sent } - before <= Self.load)
+        {
+            rounds += 1
             var asked: [(Link, UInt64)] = []
             for link in idle {
                 let stream = try await link.run { connection, delegate in
@@ -227,9 +234,9 @@ struct FairnessTests {
         // Only now does the load end: all were answered beside it.
         ledger.isOver.store(true, ordering: .relaxed)
         let state = ledger.state.withLock { $0 }
-        #expect(state.sent - before > 200_000)
-        #expect(state.atServer.count == Self.idleCount * Self.rounds)
-        #expect(state.atClient.count == Self.idleCount * Self.rounds)
+        #expect(state.sent - before > Self.load)
+        #expect(state.atServer.count == Self.idleCount * rounds)
+        #expect(state.atClient.count == Self.idleCount * rounds)
         let turns = state.atServer.map(\.turns).max() ?? .max
         let sent = state.atServer.map(\.bytes).max() ?? .max
         let arrived = state.atClient.max() ?? .max

@@ -359,7 +359,9 @@ final class ChaosPeer: WebTransportHandler {
             key: self.key,
             peerKey: self.peerKey,
             info: told,
-            sent: self.writers.mapValues { PeerReport.Sent(accepted: $0.accepted, phase: $0.phase) },
+            sent: self.writers.mapValues {
+                PeerReport.Sent(accepted: $0.accepted, phase: $0.phase, hasEndWritten: $0.hasEndWritten)
+            },
             received: self.readers.mapValues {
                 PeerReport.Received(key: $0.checker.key, count: $0.checker.count, phase: $0.phase)
             },

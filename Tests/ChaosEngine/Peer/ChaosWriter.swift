@@ -19,20 +19,13 @@ final class ChaosWriter: SendStreamDelegate {
             case .reset, .stopped, .complete: true
             }
         }
-
-        /// Whether the end was written.
-        var wasFinished: Bool {
-            switch self {
-            case .finished, .complete(isDelivered: true): true
-            case .open, .reset, .stopped, .complete(isDelivered: false): false
-            }
-        }
     }
 
     let id: StreamID
     let shape: StreamShape
     private(set) var phase = Phase.open
     private(set) var accepted: UInt64 = 0
+    /// Whether the end was written, whatever became of the stream then.
     private(set) var hasEndWritten = false
 
     private weak let peer: ChaosPeer?
@@ -115,6 +108,7 @@ final class ChaosWriter: SendStreamDelegate {
             }
         }
         self.phase = .finished
+        self.hasEndWritten = true
         self.peer?.context.count("streams finished")
         do throws(WebTransportError) {
             try stream.finish()
