@@ -20,4 +20,7 @@ package enum TestBuild {
     /// all. 1 in the usual build; `Scripts/with-variant` says how much in others. For bounds on what a wall clock shows.
     package static let patience =
         ProcessInfo.processInfo.environment["MOQINGBIRD_TEST_PATIENCE"].flatMap(Double.init) ?? 1
+
+    /// Whether a sanitizer runs along.
+    package static var isSanitized: Bool { self.patience > 1 }
 }
