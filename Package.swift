@@ -114,7 +114,6 @@ let package = Package(
             path: "Tests/Chaos",
             swiftSettings: settings
         ),
-        .testTarget(name: "ChaosTests", dependencies: ["ChaosEngine", "chaos"], swiftSettings: settings),
         .testTarget(name: "PacketLoopTests", dependencies: ["PacketLoop", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "PicoQuicTests",

@@ -1,7 +1,5 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
-import PicoQuic
-
 /// Where an episode takes place.
 package enum EpisodeKind: String, Sendable, CaseIterable {
     /// Over simulated links in virtual time: the same in every run.
@@ -58,9 +56,7 @@ package enum Episode {
 
     /// The first endpoint of a process opens descriptors that stay: those of the concurrency runtime's own threads.
     private static let warmUp = Task {
-        let endpoint = PicoQuicExecutor(configuration: QUICConfiguration(applicationProtocols: ["warm"]))
-        _ = try? await endpoint.start(on: .loopback(port: 0))
-        await endpoint.stop()
+        _ = await NetworkWorld.run(seed: 1, sabotage: nil)
     }
 
     /// Runs an episode in virtual time twice, and compares.
