@@ -18,6 +18,8 @@ public final class ReceiveStream {
     /// Whether the handler is being told: delivery waits until it returns.
     var isHeld = false
     var isDelivering = false
+    /// Whether the delivery under way is the last one: the reader is hearing of the end.
+    var isDeliveringEnd = false
     /// Whether something happened during a delivery that calls for another one.
     var deliversAgain = false
     var isFinReceived = false

@@ -164,8 +164,10 @@ extension WebTransportStreamManager {
         stream.deliversAgain = false
         stream.isDelivering = true
         let isFinished = stream.isFinReceived
+        stream.isDeliveringEnd = isFinished
         let answer = reader.receiveStream(stream, didReceive: bytes, isFinished: isFinished)
         stream.isDelivering = false
+        stream.isDeliveringEnd = false
         guard stream.manager != nil else { return }
         if isFinished {
             _ = self.detach(stream, as: .finished)
@@ -194,8 +196,10 @@ extension WebTransportStreamManager {
             stream.deliversAgain = false
             stream.isDelivering = true
             let isFinished = stream.isFinReceived
+            stream.isDeliveringEnd = isFinished
             let answer = reader.receiveStream(stream, didReceive: current.span, isFinished: isFinished)
             stream.isDelivering = false
+            stream.isDeliveringEnd = false
             guard stream.manager != nil else { return }
             if isFinished {
                 _ = self.detach(stream, as: .finished)

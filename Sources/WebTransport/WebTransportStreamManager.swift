@@ -189,8 +189,11 @@ public final class WebTransportStreamManager {
                 let isComplete = wasClosedByPeer && receive.isFinReceived && !receive.isDelivering
                 let rest = replace(&receive.buffer, with: IngressBuffer())
                 receive.manager = nil
-                receive.end = isComplete ? .finished : .sessionClosed(info)
-                if let reader = receive.takeReader() {
+                receive.end = isComplete || receive.isDeliveringEnd ? .finished : .sessionClosed(info)
+                if receive.isDeliveringEnd {
+                    // Its reader ends the session while it hears of the stream's end. One end is enough.
+                    _ = receive.takeReader()
+                } else if let reader = receive.takeReader() {
                     readers.append((receive, reader, isComplete ? rest : nil))
                 } else {
                     if isComplete { receive.buffer = rest }

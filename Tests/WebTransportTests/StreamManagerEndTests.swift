@@ -52,6 +52,44 @@ struct StreamManagerEndTests {
         #expect(session.statistics.streamsLive == 0)
     }
 
+    @Test(
+        "a reader that ends the session while it hears of its stream's end hears of no other",
+        arguments: [true, false]
+    )
+    func closeInsideLastDelivery(isPaused: Bool) throws {
+        let session = FakeSession()
+        let recorder = Recorder()
+        var opened: ReceiveStream?
+        recorder.onOpen = { stream in
+            opened = stream
+            if isPaused { stream.pause() }
+            stream.reader = recorder
+        }
+        recorder.onReceive = { _ in session.close(code: 5, reason: "") }
+        session.handler = recorder
+        let token = try #require(session.manager.acceptStream(self.serverUni))
+        session.deliver([1], isFinished: true, on: token)
+        opened?.resume()
+        #expect(recorder.events == ["data 1 fin", "close 5"])
+        #expect(session.statistics.streamsLive == 0)
+    }
+
+    @Test("a session that ends while bytes are about to be taken has none queued")
+    func closeInsideDrain() throws {
+        let session = FakeSession()
+        let recorder = Recorder()
+        session.handler = recorder
+        let stream = try session.openUnidirectionalStream(priority: .default)
+        stream.delegate = recorder
+        try stream.write(Bytes(utf8: "never sent"))
+        var queued: Int?
+        recorder.onClose = { queued = session.queuedByteCount }
+        recorder.onDrain = { _ in session.close(code: 5, reason: "") }
+        let token = try #require(session.backend.tokens[stream.id.rawValue])
+        #expect(session.take(token, maximum: 100).bytes.isEmpty)
+        #expect(queued == 0)
+    }
+
     @Test("what had arrived completely is delivered when the peer closes, though it was paused")
     func completeStreamsAtClose() throws {
         for origin in [WebTransportCloseInfo.Origin.peer, .transport(.idleTimeout)] {
