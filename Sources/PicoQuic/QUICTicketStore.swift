@@ -93,8 +93,11 @@ public final class QUICTicketStore: Sendable {
         self.content = Locked(content)
     }
 
-    /// How many servers something is kept for.
+    /// How many servers something is kept for: a ticket, an address token or both.
     public var count: Int { self.content.withLock { $0.entries.count } }
+
+    /// How many servers a session ticket is kept for. A server sends ticket and token in packets of their own, in any order.
+    public var ticketCount: Int { self.content.withLock { $0.entries.count { $0.visit.ticket != nil } } }
 
     /// What is kept for a server and still of use, which is forgotten here: neither is meant to be used twice.
     /// - Parameter protocols: the application protocols that a ticket may be for.
@@ -169,7 +172,11 @@ public final class QUICTicketStore: Sendable {
     }
 
     /// The system's clock in seconds: tickets are dated by it, so that they survive a restart of the system.
+    ///
+    /// Not `time`, which may be milliseconds behind: a ticket that was dated in between would come from the future.
     static var now: UInt64 {
-        UInt64(clamping: time(nil))
+        var now = timespec()
+        unsafe clock_gettime(CLOCK_REALTIME, &now)
+        return UInt64(clamping: now.tv_sec)
     }
 }

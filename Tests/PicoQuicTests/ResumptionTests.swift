@@ -113,7 +113,7 @@ struct ResumptionTests {
         /// Waits until the store has something.
         func hasTicket() async throws {
             let deadline = ContinuousClock.now.advanced(by: .seconds(10))
-            while self.store.count == 0 {
+            while self.store.ticketCount == 0 {
                 try #require(ContinuousClock.now < deadline, "no ticket came")
                 await Task.yield()
             }

@@ -31,12 +31,13 @@ struct TicketStoreTests {
 
     /// A ticket that looks as picotls writes it.
     private func ticket(
+        obtained: UInt64? = nil,
         age: UInt64 = 0,
         lifetime: UInt32 = 3_600,
         trust: UInt64 = 0,
         name: String = "p"
     ) -> SessionTicket? {
-        let obtained = (QUICTicketStore.now - age) * 1_000
+        let obtained = (obtained ?? QUICTicketStore.now - age) * 1_000
         var bytes =
             (0..<8).map { UInt8(truncatingIfNeeded: obtained >> (56 - 8 * $0)) } + [UInt8](repeating: 7, count: 7)
         bytes += (0..<4).map { UInt8(truncatingIfNeeded: lifetime >> (24 - 8 * $0)) } + [1, 2, 3]
@@ -84,6 +85,29 @@ struct TicketStoreTests {
         store.keep(token: [UInt8](repeating: 0, count: 1_025), for: "a")
         store.keep(token: [], for: "a")
         #expect(store.count == 0)
+    }
+
+    @Test("A ticket that comes right after the turn of a second is not taken for one from the future")
+    func turnOfSecond() throws {
+        let store = QUICTicketStore()
+        let second = UInt64(Date().timeIntervalSince1970)
+        var now = second
+        while now == second {
+            now = UInt64(Date().timeIntervalSince1970)
+        }
+        store.keep(try #require(self.ticket(obtained: now)), for: "a")
+        #expect(store.ticketCount == 1)
+    }
+
+    @Test("An address token alone does not count as a ticket")
+    func counts() throws {
+        let store = QUICTicketStore()
+        store.keep(token: [1], for: "a")
+        #expect(store.count == 1)
+        #expect(store.ticketCount == 0)
+        store.keep(try #require(self.ticket()), for: "a")
+        #expect(store.count == 1)
+        #expect(store.ticketCount == 1)
     }
 
     @Test("A file keeps what a store has, is for its owner only, and loses what was used")
