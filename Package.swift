@@ -152,7 +152,10 @@ let package = Package(
         ),
         .testTarget(
             name: "MoQCommandTests",
-            dependencies: ["MoQCommand", "MoQExecutable", "WebTransport", "MoQWire", "PacketLoop", "TestSupport"],
+            dependencies: [
+                "MoQCommand", "MoQExecutable", "WebTransport", "MoQWire", "PacketLoop", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: settings
         ),
     ]

@@ -105,6 +105,7 @@ struct PublishRun {
             return session
         }
         server.announce()
+        server.onFailure { outcome.fail($0) }
         try await self.finish(cell, outcome: outcome) {
             await server.stop()
         } statistics: {

@@ -14,6 +14,7 @@ struct RelayRun {
     }
 
     /// Relays until a signal comes, then lets the peers leave.
+    /// - Throws: ``CommandFailure``, when it cannot listen, or cannot go on.
     func run() async throws {
         let stopped = Outcome<Int32>()
         SignalWatch.process.onStop { stopped.succeed($0) }
@@ -44,7 +45,14 @@ struct RelayRun {
         }
         printer.start()
         server.announce()
-        _ = try await stopped.value()
+        server.onFailure { stopped.fail($0) }
+        let failure: (any Error)?
+        do {
+            _ = try await stopped.value()
+            failure = nil
+        } catch {
+            failure = error
+        }
         printer.stop()
         let drainTimeout = self.command.drainTimeout.duration
         await cell.finish { relay, done in
@@ -55,5 +63,8 @@ struct RelayRun {
         }
         await server.stop()
         await printer.finish()
+        if let failure {
+            throw failure
+        }
     }
 }

@@ -55,6 +55,17 @@ final class ServerEndpoint: Sendable {
         get async { await self.server.statistics() }
     }
 
+    /// Calls with what happened when the server's network fails by itself; not when it is stopped.
+    func onFailure(_ action: @escaping @Sendable (CommandFailure) -> Void) {
+        Task {
+            do throws(QUICError) {
+                try await self.server.waitUntilStopped()
+            } catch {
+                action(CommandFailure(error.message))
+            }
+        }
+    }
+
     /// Closes everything; every peer hears of it.
     func stop() async {
         await self.server.stop()

@@ -36,11 +36,15 @@ extension MoQPicoQuicServer {
     /// Serves until the task is cancelled or somebody stops the server, and then shuts it down in order.
     ///
     /// - Parameter drainTimeout: how long clients may take to leave after GOAWAY.
-    /// - Throws: what ``start(on:)`` does. Cancellation is not an error.
+    /// - Throws: what ``start(on:)`` and ``waitUntilStopped()`` do. Cancellation is not an error.
     public func run(on address: QUICAddress, drainTimeout: Duration = .seconds(5)) async throws(QUICError) {
         try await self.start(on: address)
-        // Nothing ever comes: the stream ends with the server, or for a cancelled task.
-        for await _ in self.lifetime.stream {}
+        do {
+            try await self.waitUntilStopped()
+        } catch {
+            await self.stop()
+            throw error
+        }
         await self.shutDown(drainTimeout: drainTimeout)
     }
 }

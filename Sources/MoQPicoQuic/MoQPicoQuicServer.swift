@@ -46,9 +46,6 @@ public final class MoQPicoQuicServer: Sendable {
     private let makeAcceptor: @Sendable (PacketLoop) -> Acceptor
     private let state = Locked(State.idle)
 
-    /// Ends when the server is being stopped.
-    let lifetime = AsyncStream.makeStream(of: Never.self)
-
     /// Creates a server. Nothing is opened before the start.
     ///
     /// With several shards, each has a loop with its thread, its connections and its own acceptor; nothing is shared
@@ -200,6 +197,24 @@ public final class MoQPicoQuicServer: Sendable {
 
     // MARK: - Drain and stop
 
+    /// Waits until the server, which has been started, serves no longer: somebody stops it, or the task is cancelled.
+    ///
+    /// - Throws: `systemFailure` when the network thread of a shard has failed by itself. Its sessions have been told then;
+    ///   the server still has to be stopped.
+    public func waitUntilStopped() async throws(QUICError) {
+        await withTaskGroup { group in
+            for loop in self.loops {
+                group.addTask { await loop.waitUntilStopped() }
+            }
+            await group.next()
+            group.cancelAll()
+        }
+        let failed = self.loops.first { $0.isStopped }
+        if let failed, case .running = self.state.withLock({ $0 }) {
+            throw QUICError(.systemFailure, "the network thread of '\(failed.label)' has failed")
+        }
+    }
+
     /// Asks all clients to leave (GOAWAY) and waits until they have, but not much longer than `timeout`.
     ///
     /// Sessions that are left then are closed by ``stop(code:reason:)``, which may also come in the middle and ends the
@@ -241,7 +256,6 @@ public final class MoQPicoQuicServer: Sendable {
     }
 
     private func stopShards(code: SessionErrorCode, reason: String) async {
-        self.lifetime.continuation.finish()
         await withTaskGroup(of: Void.self) { group in
             for shard in self.shards {
                 group.addTask { await shard.stop(code: code, reason: reason) }

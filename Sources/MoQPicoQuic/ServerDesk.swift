@@ -58,6 +58,15 @@ final class ServerDesk: @unchecked Sendable {
         self.acceptor = nil
     }
 
+    /// The network is gone, and with it soon the loop: clients of this process are told, as those of the network are.
+    func fail(_ reason: String) {
+        self.takesLinks = false
+        self.acceptor = nil
+        for link in Array(self.links.values) {
+            link.sever(.aborted, reason: reason)
+        }
+    }
+
     // MARK: - Backends
 
     /// Hands a connection to the acceptor. The one place that every backend comes to.

@@ -20,7 +20,11 @@ final class ServerShard: Sendable {
     init(label: String, configuration: MoQEndpointConfiguration, quic: QUICConfiguration, log: Logger) {
         let desk = ServerDesk(configuration: configuration, log: log)
         self.desk = desk
-        self.endpoint = PicoQuicExecutor(label: label, configuration: quic, log: log) { desk.accept($0) }
+        self.endpoint = PicoQuicExecutor(label: label, configuration: quic, log: log) { connection in
+            desk.accept(connection)
+        } onFailure: { reason in
+            desk.fail(reason)
+        }
         desk.loop = self.endpoint.loop
     }
 

@@ -56,6 +56,7 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
     private let clock: @Sendable () -> UInt64
     private let inbox = Locked(Inbox())
     private let waker = Locked<Waker?>(nil)
+    private let endWaiters = EndWaiters()
     private let wakePending = Atomic<Bool>(false)
     private let owner = Atomic<UInt>(0)
     private let wakes = Atomic<UInt64>(0)
@@ -297,6 +298,13 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
         self.owner.store(0, ordering: .relaxed)
         self.giveUp(leftovers)
         self.publishCounters()
+        self.endWaiters.end()
+    }
+
+    /// Waits until the loop has stopped, because somebody ended it or because its thread failed. Returns early when the
+    /// task is cancelled.
+    public func waitUntilStopped() async {
+        await self.endWaiters.wait()
     }
 
     /// Whether the loop has stopped.

@@ -61,6 +61,7 @@ public final class PicoQuicExecutor: Sendable {
 
     private let log: Logger
     private let acceptor: (@Sendable (QUICConnection) -> (any QUICConnectionDelegate)?)?
+    private let onFailure: (@Sendable (String) -> Void)?
     private let life = Locked(Life())
 
     /// What the endpoint had done when it was stopped.
@@ -73,16 +74,20 @@ public final class PicoQuicExecutor: Sendable {
     ///   - log: is told of clients that never become connections.
     ///   - acceptor: called on the loop for each connection that a client has opened to us, as soon as its application
     ///     protocol is known; returns who hears of it, or nil to close it.
+    ///   - onFailure: called on the loop, with words for a person, when the thread has failed by itself: for what lives on
+    ///     the loop without being a connection. The connections are told afterwards.
     public init(
         label: String = "moq-loop",
         configuration: QUICConfiguration,
         log: Logger = Logger(label: "moq.quic"),
-        acceptor: (@Sendable (QUICConnection) -> (any QUICConnectionDelegate)?)? = nil
+        acceptor: (@Sendable (QUICConnection) -> (any QUICConnectionDelegate)?)? = nil,
+        onFailure: (@Sendable (String) -> Void)? = nil
     ) {
         self.loop = PacketLoop(label: label, clock: { picoquic_current_time() })
         self.configuration = configuration
         self.log = log
         self.acceptor = acceptor
+        self.onFailure = onFailure
     }
 
     deinit {
@@ -200,6 +205,7 @@ public final class PicoQuicExecutor: Sendable {
             log: self.log,
             acceptor: self.acceptor
         )
+        context.onFailure = self.onFailure
         do throws(QUICError) {
             plan = try SocketPlan(
                 address: address,

@@ -50,6 +50,9 @@ final class QUICContext {
     /// Why connections end that are deleted without having been closed; nil as long as the loop has not failed.
     private(set) var failure: String?
 
+    /// Called when the loop has failed, with words for a person.
+    var onFailure: (@Sendable (String) -> Void)?
+
     /// Called when there is something to delete.
     var onFinishedClient: (() -> Void)?
 
@@ -408,6 +411,7 @@ final class QUICContext {
     func fail(_ reason: String) {
         self.failure = reason
         self.log.error("\(reason)", metadata: ["connections": "\(self.connections.count)"])
+        self.onFailure?(reason)
     }
 
     /// Sends the closes that wait for handshakes to be finished, now that there is no more time for it.

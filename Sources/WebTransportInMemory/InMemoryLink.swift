@@ -42,9 +42,9 @@ public final class InMemoryLink {
         self.sever(.other)
     }
 
-    /// Cuts the link: both sessions end for `cause`, the client's first.
-    public func sever(_ cause: WebTransportCloseInfo.TransportCause) {
-        let info = WebTransportCloseInfo(origin: .transport(cause))
+    /// Cuts the link: both sessions end for `cause`, the client's first, and are told `reason`.
+    public func sever(_ cause: WebTransportCloseInfo.TransportCause, reason: String = "") {
+        let info = WebTransportCloseInfo(origin: .transport(cause), reason: reason)
         self.client.endpoint.sever(info)
         self.server.endpoint.sever(info)
     }

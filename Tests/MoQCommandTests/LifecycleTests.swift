@@ -1,6 +1,8 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+import ArgumentParser
 import Foundation
+import TestSupport
 import Testing
 
 @testable import MoQCommand
@@ -41,6 +43,29 @@ struct LifecycleTests {
         #expect(ending.output == "fingerprint sha-256 \(relay.fingerprint)\nlistening \(relay.url)\n")
         #expect(relay.url.hasPrefix("moqt://127.0.0.1:"))
         #expect(!relay.url.hasSuffix(":0"))
+    }
+
+    @Test("A command whose network fails while it serves ends with status 1 and says so")
+    func networkFailure() async throws {
+        // In this process, because nothing breaks the sockets of another one.
+        let port = try freePort()
+        let command = try RelayCommand.parse(["--listen", "127.0.0.1:\(port)", "--self-signed"])
+        let settings = try ServerSettings(
+            connection: command.connection,
+            identity: command.identity,
+            address: command.listen
+        )
+        let server = try await ServerEndpoint.start(settings) { _ in
+        } accept: { _, _, _ in
+            nil
+        }
+        let outcome = Outcome<Void>()
+        server.onFailure { outcome.fail($0) }
+        #expect(breakSockets(boundTo: port) > 0)
+        let failure = await #expect(throws: CommandFailure.self) { try await outcome.value() }
+        #expect(failure?.exitStatus == 1)
+        #expect(failure?.message == "the network thread of 'moq-server' has failed")
+        await server.stop()
     }
 
     @Test("A second signal ends a relay that waits for its peers at once")

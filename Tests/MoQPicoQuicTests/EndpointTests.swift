@@ -192,6 +192,40 @@ struct EndpointTests {
         await client.close()
     }
 
+    @Test("A server whose thread fails says so to whoever waits for its end, and to its clients in process")
+    func failureIsReported() async throws {
+        let atServer = Journal()
+        let certificate = try SelfSignedCertificate()
+        let configuration = MoQEndpointConfiguration(credentials: .selfSigned(certificate))
+        let server = MoQPicoQuicServer(configuration: configuration) { loop in
+            { transport, profile in
+                let handler = TestPeer(journal: atServer)
+                let session = MoQSession(transport: transport, loop: loop, profile: profile, handler: handler)
+                session.start()
+                return session
+            }
+        }
+        let listeners = try await server.start([.rawQUIC(.loopback(port: 0)), .inProcess])
+        let port = try #require(listeners[0].address?.port)
+        let journal = Journal()
+        let client = try await MoQPicoQuicClient.connect(to: server) { _ in TestPeer(journal: journal) }
+        await journal.wait { $0.setups == 1 }
+        let waiting = Task { try await server.waitUntilStopped() }
+        #expect(breakSockets(boundTo: port) > 0)
+        server.loop.post {}
+        let error = await #expect(throws: QUICError.self) { try await waiting.value }
+        #expect(error?.code == .systemFailure)
+        #expect(error?.message.contains("moq-server") == true)
+        for facts in [journal.facts, atServer.facts] {
+            #expect(facts.closures.count == 1)
+            #expect(facts.closures.first?.reason.contains("network thread has failed") == true)
+        }
+        await client.close()
+        await server.stop()
+        // Who asks after the stop is told nothing bad.
+        try await server.waitUntilStopped()
+    }
+
     @Test("A refused connection is closed, with the words of whoever refused it", arguments: Backend.allCases)
     func refusal(backend: Backend) async throws {
         for words in ["full", nil] {

@@ -124,7 +124,14 @@ struct WorkTests {
         await #expect(throws: Refused()) {
             try await loop.run { throw Refused() }
         }
+        let waiting = Task { await loop.waitUntilStopped() }
+        let impatient = Task { await loop.waitUntilStopped() }
+        impatient.cancel()
+        await impatient.value
+        #expect(!loop.isStopped)
         driver.stop()
+        await waiting.value
+        await loop.waitUntilStopped()
         await #expect(throws: PacketLoopError.stopped) {
             try await loop.run { 1 }
         }

@@ -26,6 +26,28 @@ public func breakSockets(boundTo port: UInt16) -> Int {
     return count
 }
 
+/// A UDP port of the loopback interface that nobody has at the moment.
+/// - Throws: ``FlightRecorder/Failure`` when there is none.
+public func freePort() throws -> UInt16 {
+    let descriptor = socket(AF_INET, CInt(SOCK_DGRAM.rawValue), 0)
+    guard descriptor >= 0 else {
+        throw FlightRecorder.Failure()
+    }
+    defer { close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    let isBound = unsafe withUnsafeMutablePointer(to: &address) { pointer in
+        unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+            unsafe bind(descriptor, pointer, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+        }
+    }
+    guard isBound, let port = boundPort(of: descriptor) else {
+        throw FlightRecorder.Failure()
+    }
+    return port
+}
+
 /// The port that an internet socket is bound to; nil for anything else.
 private func boundPort(of descriptor: CInt) -> UInt16? {
     var address = sockaddr_in6()
