@@ -201,7 +201,7 @@ struct PriorityTests {
                 consumer: consumer
             )
             var finished: [UInt64] = []
-            consumer.onSubgroupEnd = {
+            consumer.onSubgroupEnd = { [unowned consumer] in
                 finished = consumer.subgroups.filter { !$0.ends.isEmpty }.map(\.description.group).filter {
                     !finished.contains($0)
                 }.reduce(into: finished) { $0.append($1) }
@@ -223,7 +223,7 @@ struct PriorityTests {
         var consumers: [CollectingConsumer] = []
         for (name, priority) in [("low", UInt8(200)), ("high", 10)] {
             let consumer = CollectingConsumer()
-            consumer.onSubgroupEnd = {
+            consumer.onSubgroupEnd = { [unowned consumer] in
                 for subgroup in consumer.subgroups where !subgroup.ends.isEmpty {
                     let label = "\(name)/\(subgroup.description.publisherPriority)"
                     if !finished.contains(label) { finished.append(label) }

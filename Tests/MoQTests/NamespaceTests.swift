@@ -42,7 +42,7 @@ struct NamespaceTests {
         harness.run()
         #expect(results.map { $0.failure?.requestError } == [.unauthorized])
 
-        harness.subscriberHandler.onAnnouncement = { request in
+        harness.subscriberHandler.onAnnouncement = { [unowned harness] request in
             request.accept()
             harness.subscriberHandler.announcements.append(request)
         }
@@ -76,7 +76,7 @@ struct NamespaceTests {
     func lifecycle(variant: Variant) throws {
         let harness = Harness.established(variant)
         var cancels = 0
-        harness.publisherHandler.onFeed = { request in
+        harness.publisherHandler.onFeed = { [unowned harness] request in
             request.onCancelled = { cancels += 1 }
             request.accept()
             harness.publisherHandler.feeds.append(request)
@@ -131,7 +131,7 @@ struct NamespaceTests {
     @Test("The side that reports can end a subscription", arguments: Variant.all)
     func ended(variant: Variant) throws {
         let harness = Harness.established(variant)
-        harness.publisherHandler.onFeed = { request in
+        harness.publisherHandler.onFeed = { [unowned harness] request in
             request.accept()
             harness.publisherHandler.feeds.append(request)
         }
@@ -155,7 +155,7 @@ struct NamespaceTests {
     @Test("Overlapping prefixes are refused, here and by the peer", arguments: Variant.all)
     func overlap(variant: Variant) throws {
         let harness = Harness.established(variant)
-        harness.publisherHandler.onFeed = { request in
+        harness.publisherHandler.onFeed = { [unowned harness] request in
             request.accept()
             harness.publisherHandler.feeds.append(request)
         }

@@ -105,7 +105,7 @@ struct PublishTests {
     func takenBack(variant: Variant) throws {
         let harness = Harness.established(variant)
         var cancels = 0
-        harness.subscriberHandler.onPublish = { request in
+        harness.subscriberHandler.onPublish = { [unowned harness] request in
             request.onCancelled = { cancels += 1 }
             harness.subscriberHandler.publishes.append(request)
         }

@@ -61,7 +61,7 @@ struct ReentrancyTests {
             request.accept()
             close(.announcement, subscriber)
         }
-        harness.publisherHandler.onFeed = { request in
+        harness.publisherHandler.onFeed = { [unowned harness] request in
             request.accept()
             request.publish(TrackNamespace(path: "live/x"))
             harness.publisherHandler.feeds.append(request)

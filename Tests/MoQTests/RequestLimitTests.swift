@@ -20,7 +20,7 @@ struct RequestLimitTests {
             Variant(profile: .draft16, subscriber: role),
             configuration: configuration
         )
-        harness.publisherHandler.onAnnouncement = { request in
+        harness.publisherHandler.onAnnouncement = { [unowned harness] request in
             request.accept()
             harness.publisherHandler.announcements.append(request)
         }

@@ -106,7 +106,7 @@ struct SubscribeTests {
         let harness = Harness.established(variant)
         let consumer = CollectingConsumer()
         var cancels = 0
-        harness.publisherHandler.onSubscribe = { request in
+        harness.publisherHandler.onSubscribe = { [unowned harness] request in
             request.onCancelled = { cancels += 1 }
             harness.publisherHandler.subscribes.append(request)
         }
@@ -135,7 +135,7 @@ struct SubscribeTests {
     func cancelUnanswered(variant: Variant) throws {
         let harness = Harness.established(variant)
         var cancels = 0
-        harness.publisherHandler.onSubscribe = { request in
+        harness.publisherHandler.onSubscribe = { [unowned harness] request in
             request.onCancelled = { cancels += 1 }
             harness.publisherHandler.subscribes.append(request)
         }

@@ -60,7 +60,7 @@ struct StreamManagerEndTests {
         let session = FakeSession()
         let recorder = Recorder()
         var opened: ReceiveStream?
-        recorder.onOpen = { stream in
+        recorder.onOpen = { [unowned recorder] stream in
             opened = stream
             if isPaused { stream.pause() }
             stream.reader = recorder
@@ -96,7 +96,7 @@ struct StreamManagerEndTests {
             let session = FakeSession()
             defer { session.close(code: 0, reason: "") }
             let recorder = Recorder()
-            recorder.onOpen = { stream in
+            recorder.onOpen = { [unowned recorder] stream in
                 stream.reader = recorder
                 stream.pause()
             }

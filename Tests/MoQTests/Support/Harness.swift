@@ -43,6 +43,13 @@ final class Harness {
         )
     }
 
+    /// Ends what a test left open, and what the loop still has to do: both hold the sessions.
+    deinit {
+        self.client.close()
+        self.server.close()
+        self.run()
+    }
+
     /// Both sides with this configuration, started and set up.
     static func established(
         _ variant: Variant,
