@@ -281,7 +281,8 @@ extension TrackForwarder {
             .unsupportedExtension, .goingAway:
             return code
         case .internalError, .malformedAuthToken, .expiredAuthToken, .invalidRange, .duplicateSubscription,
-            .prefixOverlap, .namespaceTooLarge, .invalidJoiningRequestID, .redirect, .unknown:
+            .prefixOverlap, .namespaceTooLarge, .invalidJoiningRequestID, .noObjects, .unknownStatusInRange, .redirect,
+            .unknown:
             // These are about the relay's request, not about the subscriber's.
             return .internalError
         }

@@ -6,15 +6,16 @@ import Testing
 /// What a peer may not do on subgroup streams. Tests are named after the rules of the conformance list.
 @Suite("Rules of subgroup streams")
 struct DataRuleTests {
-    /// The reaction to a stream with properties and default priority whose objects are these bytes.
+    /// The reaction to a stream with properties, and with the default priority if there is one, whose objects these are.
     private func objects(_ bytes: [UInt8], _ profile: DraftProfile) -> SessionErrorCode? {
-        subgroupRejection([0x31, 1, 1] + bytes, profile)
+        subgroupRejection((profile.version == .draft14 ? [0x11, 1, 1, 0] : [0x31, 1, 1]) + bytes, profile)
     }
 
-    @Test("D1, D2: a stream type that the draft does not have is refused", arguments: DraftProfile.all)
+    @Test("D1, D2: a stream type that the draft does not have is refused", arguments: DraftProfile.codable)
     func types(profile: DraftProfile) throws {
         var valid: Set<UInt64> = []
-        for base: UInt64 in profile.version >= .draft18 ? [0x10, 0x30, 0x50, 0x70] : [0x10, 0x30] {
+        let bases: [UInt64] = profile.version >= .draft18 ? [0x10, 0x30, 0x50, 0x70] : [0x10, 0x30]
+        for base in profile.version >= .draft16 ? bases : [0x10] {
             valid.formUnion(base...(base + 5))
             valid.formUnion((base + 8)...(base + 13))
         }
@@ -32,10 +33,11 @@ struct DataRuleTests {
         }
     }
 
-    @Test("D4: an unknown object status is refused", arguments: DraftProfile.all)
+    @Test("D4: an unknown object status is refused", arguments: DraftProfile.codable)
     func status(profile: DraftProfile) {
         for status: UInt8 in 0..<64 {
-            let expected: SessionErrorCode? = [0, 3, 4].contains(status) ? nil : .protocolViolation
+            let known: Set<UInt8> = profile.version == .draft14 ? [0, 1, 3, 4] : [0, 3, 4]
+            let expected: SessionErrorCode? = known.contains(status) ? nil : .protocolViolation
             #expect(self.objects([0, 0, 0, status], profile) == expected)
         }
     }
@@ -47,7 +49,7 @@ struct DataRuleTests {
         #expect(self.objects([0, 0, 0, 3], profile) == nil)
     }
 
-    @Test("D6: a stream may end between objects only", arguments: DraftProfile.all)
+    @Test("D6: a stream may end between objects only", arguments: DraftProfile.codable)
     func fin(profile: DraftProfile) {
         let object: [UInt8] = [0, 2, 2, 2, 3, 7, 7, 7]
         #expect(self.objects([], profile) == nil)
@@ -56,13 +58,17 @@ struct DataRuleTests {
             #expect(self.objects(Array(object[..<count]), profile) == .protocolViolation)
         }
         #expect(subgroupRejection([], profile) == .protocolViolation)
-        #expect(subgroupRejection([0x31, 1], profile) == .protocolViolation)
+        #expect(subgroupRejection([0x11, 1], profile) == .protocolViolation)
     }
 
-    @Test("D7: properties that do not fill their length are refused", arguments: DraftProfile.all)
+    @Test("D7: properties that do not fill their length are refused", arguments: DraftProfile.codable)
     func properties(profile: DraftProfile) {
         #expect(self.objects([0, 1, 2, 1, 9], profile) == .protocolViolation)
         #expect(self.objects([0, 3, 1, 2, 9, 1, 9], profile) == .protocolViolation)
+        #expect(
+            self.objects([0, 2, 2, 0x40, 1, 9], profile)
+                == (profile.coding.integers == .quic ? .protocolViolation : nil)
+        )
         #expect(self.objects([0, 3, 1, 1, 9, 1, 9], profile) == nil)
     }
 

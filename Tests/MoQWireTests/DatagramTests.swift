@@ -18,7 +18,7 @@ struct DatagramTests {
     private func samples(_ profile: DraftProfile) throws -> [ObjectDatagram] {
         var samples: [ObjectDatagram] = []
         for objectID: UInt64 in [0, 1 << 40] {
-            for priority: UInt8? in [nil, 0] {
+            for priority: UInt8? in profile.version >= .draft16 ? [nil, 0] : [0] {
                 for properties in [PropertyList(), try MessageSamples.properties(profile)] {
                     for endsGroup in [false, true] {
                         samples.append(
@@ -47,7 +47,10 @@ struct DatagramTests {
         return samples
     }
 
-    @Test("every kind of datagram survives, and its payload starts where the header ends", arguments: DraftProfile.all)
+    @Test(
+        "every kind of datagram survives, and its payload starts where the header ends",
+        arguments: DraftProfile.codable
+    )
     func roundTrip(profile: DraftProfile) throws {
         let codec = DatagramCodec(profile: profile)
         for sample in try self.samples(profile) {
@@ -61,7 +64,7 @@ struct DatagramTests {
         }
     }
 
-    @Test("D11: a datagram that ends within its header is refused", arguments: DraftProfile.all)
+    @Test("D11: a datagram that ends within its header is refused", arguments: DraftProfile.codable)
     func truncated(profile: DraftProfile) throws {
         let codec = DatagramCodec(profile: profile)
         for sample in try self.samples(profile) {
@@ -97,10 +100,15 @@ struct DatagramTests {
         }
     }
 
-    @Test("D10: the bit for properties without properties is refused", arguments: DraftProfile.all)
+    /// A datagram of object 0 up to its properties, which follow.
+    private func start(_ profile: DraftProfile) -> [UInt8] {
+        profile.version >= .draft16 ? [0x0D, 1, 1] : [0x05, 1, 1, 0]
+    }
+
+    @Test("D10: the bit for properties without properties is refused", arguments: DraftProfile.codable)
     func emptyProperties(profile: DraftProfile) {
-        #expect(datagramRejection([0x0D, 1, 1, 0, 9], profile) == .protocolViolation)
-        #expect(datagramRejection([0x0D, 1, 1, 2, 2, 2, 9], profile) == nil)
+        #expect(datagramRejection(self.start(profile) + [0, 9], profile) == .protocolViolation)
+        #expect(datagramRejection(self.start(profile) + [2, 2, 2, 9], profile) == nil)
     }
 
     @Test("D5: a status other than normal rules out properties", arguments: DraftProfile.all)
@@ -117,10 +125,10 @@ struct DatagramTests {
         }
     }
 
-    @Test("D7: properties that do not fill their length are refused", arguments: DraftProfile.all)
+    @Test("D7: properties that do not fill their length are refused", arguments: DraftProfile.codable)
     func brokenProperties(profile: DraftProfile) {
-        #expect(datagramRejection([0x0D, 1, 1, 1, 2, 2], profile) == .protocolViolation)
-        #expect(datagramRejection([0x0D, 1, 1, 3, 1, 2, 0, 0], profile) == .protocolViolation)
+        #expect(datagramRejection(self.start(profile) + [1, 2, 2], profile) == .protocolViolation)
+        #expect(datagramRejection(self.start(profile) + [3, 1, 2, 0, 0], profile) == .protocolViolation)
     }
 
     @Test("padding is recognised from draft 18 on")
@@ -133,7 +141,7 @@ struct DatagramTests {
         #expect(datagramRejection(bytes, .draft16) == .protocolViolation)
     }
 
-    @Test("a status rules out what only a normal object can have", arguments: DraftProfile.all)
+    @Test("a status rules out what only a normal object can have", arguments: DraftProfile.codable)
     func encoderErrors(profile: DraftProfile) throws {
         let codec = DatagramCodec(profile: profile)
         var bytes: [UInt8] = []
@@ -143,6 +151,10 @@ struct DatagramTests {
             try codec.encode(datagram, into: &bytes)
         }
         datagram.endsGroup = false
+        datagram.publisherPriority = 0
+        if profile.version == .draft14 {
+            datagram.status = .doesNotExist
+        }
         datagram.properties = try MessageSamples.properties(profile)
         #expect(throws: MoQWireError.self) {
             try codec.encode(datagram, into: &bytes)

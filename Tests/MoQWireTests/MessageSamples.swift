@@ -24,7 +24,9 @@ enum MessageSamples {
     ]
 
     static func all(_ profile: DraftProfile) throws -> [MessageSample] {
-        try self.session(profile) + self.subscriptions(profile) + self.publications(profile) + self.fetches(profile)
+        guard profile != .draft14 else { return try self.draft14() }
+        return try self.session(profile) + self.subscriptions(profile) + self.publications(profile)
+            + self.fetches(profile)
             + self.namespaces(profile) + self.answers(profile)
     }
 

@@ -171,6 +171,7 @@ public final class TrackPublisher {
             trackAlias: self.trackAlias,
             expires: expires,
             largestObject: largest,
+            groupOrder: self.groupOrder,
             properties: properties
         )
         guard link.send(.subscribeOk(ok)) else {

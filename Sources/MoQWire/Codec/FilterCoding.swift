@@ -4,6 +4,14 @@ extension SubscriptionFilter {
     /// Reads a filter that fills the reader (draft-18 §5.1.2), in the form of drafts 14 to 19.
     init(filling reader: consuming WireReader, endGroupIsDelta: Bool) throws(MoQWireError) {
         var reader = reader
+        try self.init(from: &reader, endGroupIsDelta: endGroupIsDelta)
+        guard reader.isAtEnd else {
+            throw .violation("a subscription filter is shorter than its length")
+        }
+    }
+
+    /// Reads a filter from the front of the reader, in the form of drafts 14 to 19.
+    init(from reader: inout WireReader, endGroupIsDelta: Bool) throws(MoQWireError) {
         switch try reader.readInteger() {
         case 1:
             self = .nextGroup
@@ -25,9 +33,6 @@ extension SubscriptionFilter {
             self = .absoluteRange(start: start, endGroup: group)
         default:
             throw .violation("unknown type of subscription filter")
-        }
-        guard reader.isAtEnd else {
-            throw .violation("a subscription filter is shorter than its length")
         }
     }
 

@@ -101,7 +101,8 @@ extension WireWriter {
         }
     }
 
-    private static func stablySorted(_ pairs: [KeyValuePair]) -> [KeyValuePair] {
+    /// The pairs in the order of their types; those of one type stay in theirs.
+    static func stablySorted(_ pairs: [KeyValuePair]) -> [KeyValuePair] {
         pairs.enumerated()
             .sorted { ($0.element.type, $0.offset) < ($1.element.type, $1.offset) }
             .map(\.element)

@@ -7,6 +7,9 @@ extension MessageCodec {
         from reader: inout WireReader,
         on context: StreamContext
     ) throws(MoQWireError) -> MoQMessage {
+        if self.profile.messageForm == .fields, let message = try self.decodeFields(kind, from: &reader) {
+            return message
+        }
         switch kind {
         case .clientSetup, .serverSetup, .setup:
             let options = try SetupOptions(from: &reader, sender: self.role.peer, profile: self.profile)
@@ -46,6 +49,11 @@ extension MessageCodec {
             let suffix = try reader.readNamespace(minimum: 0)
             let name = try reader.readTrackName(after: suffix.byteCount)
             return .publishBlocked(PublishBlocked(suffix: suffix, name: name))
+        case .subscribeError, .subscribeUpdate, .publishError, .publishNamespaceOk, .publishNamespaceError,
+            .subscribeNamespaceOk, .subscribeNamespaceError, .unsubscribeNamespace, .fetchError, .trackStatusOk,
+            .trackStatusError:
+            // Only tables of drafts with such messages have them, and those drafts were served above.
+            throw self.misplaced(kind)
         }
     }
 
@@ -146,7 +154,7 @@ extension MessageCodec {
         }
     }
 
-    private func fetchTarget(from reader: inout WireReader) throws(MoQWireError) -> FetchTarget {
+    func fetchTarget(from reader: inout WireReader) throws(MoQWireError) -> FetchTarget {
         switch try reader.readInteger() {
         case 1:
             let track = try reader.readFullTrackName(in: self.profile)

@@ -3,6 +3,9 @@
 extension MessageCodec {
     /// Appends the content of a message.
     func encode(_ message: MoQMessage, into writer: inout WireWriter) throws(MoQWireError) {
+        if self.profile.messageForm == .fields, try self.encodeFields(message, into: &writer) {
+            return
+        }
         switch message {
         case .setup(let message):
             try message.options.encode(into: &writer, sender: self.role, profile: self.profile)
@@ -21,6 +24,8 @@ extension MessageCodec {
         case .publishNamespace, .subscribeNamespace, .subscribeTracks, .namespace, .namespaceDone, .publishBlocked,
             .publishNamespaceDone, .publishNamespaceCancel:
             try self.encodeNamespaceMessage(message, into: &writer)
+        case .unsubscribeNamespace(let message):
+            try writer.write(message.prefix)
         case .subscribeOk, .publishOk, .fetchOk, .requestOk, .requestError, .publishDone:
             try self.encodeReply(message, into: &writer)
         }
@@ -102,7 +107,7 @@ extension MessageCodec {
         }
     }
 
-    private func encode(_ target: FetchTarget, into writer: inout WireWriter) throws(MoQWireError) {
+    func encode(_ target: FetchTarget, into writer: inout WireWriter) throws(MoQWireError) {
         switch target {
         case .standalone(let track, let start, let end):
             try writer.write(integer: 1)

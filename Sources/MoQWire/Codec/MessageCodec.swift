@@ -135,12 +135,15 @@ extension MessageCodec {
         return answering != kind || (kind != .subscribeNamespace && kind != .subscribeTracks)
     }
 
-    private func misplaced(_ kind: MessageKind) -> MoQWireError {
+    func misplaced(_ kind: MessageKind) -> MoQWireError {
         MoQWireError(code: .protocolViolation, reason: "\(kind.rawValue) does not belong here")
     }
 
     /// The message of the draft that says what `message` says.
     private func kind(of message: MoQMessage) -> MessageKind {
+        if self.profile.messageForm == .fields, let kind = self.fieldKind(of: message) {
+            return kind
+        }
         switch message {
         case .setup:
             guard self.profile.message(kind: .setup) == nil else {
@@ -161,6 +164,7 @@ extension MessageCodec {
         case .publishNamespaceDone: return .publishNamespaceDone
         case .publishNamespaceCancel: return .publishNamespaceCancel
         case .subscribeNamespace: return .subscribeNamespace
+        case .unsubscribeNamespace: return .unsubscribeNamespace
         case .subscribeTracks: return .subscribeTracks
         case .namespace: return .namespace
         case .namespaceDone: return .namespaceDone

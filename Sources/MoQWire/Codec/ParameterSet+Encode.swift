@@ -75,6 +75,7 @@ extension ParameterSet {
         }
         add(.objectDeliveryTimeout, self.objectDeliveryTimeout)
         add(.subgroupDeliveryTimeout, self.subgroupDeliveryTimeout)
+        add(.maxCacheDuration, self.maxCacheDuration)
         add(.rendezvousTimeout, self.rendezvousTimeout)
         add(.fillTimeout, self.fillTimeout)
         add(.expires, self.expires)

@@ -5,6 +5,7 @@
 struct ParameterSet {
     var objectDeliveryTimeout: UInt64?
     var subgroupDeliveryTimeout: UInt64?
+    var maxCacheDuration: UInt64?
     var rendezvousTimeout: UInt64?
     var fillTimeout: UInt64?
     var expires: UInt64?
@@ -150,6 +151,7 @@ extension ParameterSet {
     private mutating func store(_ name: ParameterName, _ value: UInt64) {
         switch name {
         case .objectDeliveryTimeout: self.objectDeliveryTimeout = value
+        case .maxCacheDuration: self.maxCacheDuration = value
         case .rendezvousTimeout: self.rendezvousTimeout = value
         case .subgroupDeliveryTimeout: self.subgroupDeliveryTimeout = value
         case .expires: self.expires = value
@@ -184,7 +186,8 @@ extension ParameterSet {
             guard content.isAtEnd else {
                 throw .violation("TRACK_NAMESPACE_PREFIX is shorter than its length")
             }
-        case .objectDeliveryTimeout, .rendezvousTimeout, .subgroupDeliveryTimeout, .expires, .fillTimeout, .forward,
+        case .objectDeliveryTimeout, .maxCacheDuration, .rendezvousTimeout, .subgroupDeliveryTimeout, .expires,
+            .fillTimeout, .forward,
             .subscriberPriority, .groupOrder, .newGroupRequest:
             break
         }

@@ -16,6 +16,9 @@ extension SetupOptions {
     /// - Parameter sender: who sent them; servers may not say where they want to connect to.
     init(from reader: inout WireReader, sender: Role, profile: DraftProfile) throws(MoQWireError) {
         self.init()
+        if profile.setupNegotiatesVersion {
+            try self.readVersions(from: &reader, sender: sender)
+        }
         let count = profile.setupOptionsAreCounted ? try reader.readInteger() : UInt64.max
         var walker = KeyValueReader(try reader.readSlice(reader.remaining), keys: profile.coding.keys)
         var read: UInt64 = 0
@@ -27,8 +30,26 @@ extension SetupOptions {
                 continue
             }
         }
+        // Their order means nothing, and only one order can be written in all drafts.
+        self.unknown = WireWriter.stablySorted(self.unknown)
         guard walker.isAtEnd, read == count || !profile.setupOptionsAreCounted else {
             throw .violation("the number of setup options does not fit the length of the message")
+        }
+    }
+
+    /// Reads the versions that a client offers, or the one that a server has chosen (draft-14 §9.3.1).
+    private mutating func readVersions(from reader: inout WireReader, sender: Role) throws(MoQWireError) {
+        guard sender == .client else {
+            self.versions = [try reader.readInteger()]
+            return
+        }
+        let count = try reader.readInteger()
+        // Each takes a byte at least, so this bounds the loop by the frame.
+        guard count <= UInt64(reader.remaining) else {
+            throw .violation("there are more versions than the message has room for")
+        }
+        for _ in 0..<Int(count) {
+            self.versions.append(try reader.readInteger())
         }
     }
 
@@ -127,12 +148,25 @@ extension SetupOptions {
             let bytes = try token.encoded(integers: profile.coding.integers)
             try add(KeyValuePair(type: Option.authorizationToken, bytes: bytes))
         }
-        guard self.versions.isEmpty else {
+        guard profile.setupNegotiatesVersion || self.versions.isEmpty else {
             throw .notExpressible("\(profile) does not negotiate versions in its setup")
+        }
+        if profile.setupNegotiatesVersion {
+            guard sender == .client || self.versions.count == 1 else {
+                throw .notExpressible("a server chooses one version in \(profile)")
+            }
+            if sender == .client {
+                try writer.write(integer: UInt64(self.versions.count))
+            }
+            for version in self.versions {
+                try writer.write(integer: version)
+            }
         }
         if profile.setupOptionsAreCounted {
             try writer.write(integer: UInt64(pairs.count))
         }
-        try writer.write(pairs: pairs, keys: profile.coding.keys)
+        // In the order of their types, which is the only one where types are distances.
+        let sorted = WireWriter.stablySorted(pairs)
+        try writer.write(pairs: sorted, keys: profile.coding.keys)
     }
 }

@@ -38,7 +38,8 @@ public struct DatagramCodec: Sendable {
         if self.rules.hasPadding, type == 0x132B_3E29 {
             return .padding
         }
-        guard type & ~self.rules.datagramTypeBits == 0, type & (Bits.status | Bits.endOfGroup) != 0x22 else {
+        let bits = type & Bits.status == 0 ? self.rules.datagramTypeBits : self.rules.statusDatagramTypeBits
+        guard type & ~bits == 0 else {
             throw MoQWireError(code: .protocolViolation, reason: "unknown type of datagram \(type)")
         }
         var datagram = ObjectDatagram(
@@ -61,7 +62,8 @@ public struct DatagramCodec: Sendable {
         if type & Bits.status != 0 {
             datagram.status = try ObjectStatus(
                 wireValue: try reader.readInteger(),
-                hasProperties: !datagram.properties.isEmpty
+                hasProperties: !datagram.properties.isEmpty,
+                in: self.rules
             )
             guard reader.isAtEnd else {
                 throw .violation("a datagram with a status has a payload")
@@ -78,8 +80,10 @@ public struct DatagramCodec: Sendable {
     public func encode(_ datagram: ObjectDatagram, into bytes: inout [UInt8]) throws(MoQWireError) {
         var type: UInt64 = 0
         if datagram.status != .normal {
-            guard datagram.properties.isEmpty, !datagram.endsGroup else {
-                throw .notExpressible("an object that is not normal has no properties and cannot end a group")
+            guard datagram.status.isKnown(in: self.rules), !datagram.endsGroup,
+                datagram.properties.isEmpty || datagram.status.allowsProperties(in: self.rules)
+            else {
+                throw .notExpressible("this draft has no datagram with such a status")
             }
             type |= Bits.status
         }
@@ -89,13 +93,16 @@ public struct DatagramCodec: Sendable {
         if datagram.endsGroup {
             type |= Bits.endOfGroup
         }
-        if datagram.objectID == 0 {
+        // Where a draft always writes the object id of a status, 0 is written as well.
+        let bits = type & Bits.status == 0 ? self.rules.datagramTypeBits : self.rules.statusDatagramTypeBits
+        let omitsObjectID = datagram.objectID == 0 && bits & Bits.zeroObjectID != 0
+        if omitsObjectID {
             type |= Bits.zeroObjectID
         }
         if datagram.publisherPriority == nil {
             type |= Bits.defaultPriority
         }
-        guard type & ~self.rules.datagramTypeBits == 0 else {
+        guard type & ~bits == 0 else {
             throw .notExpressible("this draft has no such datagram")
         }
         let coding = self.rules.coding
@@ -103,7 +110,7 @@ public struct DatagramCodec: Sendable {
             try writer.write(integer: type)
             try writer.write(integer: datagram.trackAlias.rawValue)
             try writer.write(integer: datagram.groupID)
-            if datagram.objectID != 0 {
+            if !omitsObjectID {
                 try writer.write(integer: datagram.objectID)
             }
             if let priority = datagram.publisherPriority {

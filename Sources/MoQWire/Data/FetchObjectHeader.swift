@@ -12,6 +12,8 @@ public struct FetchObjectHeader: Hashable, Sendable {
     public var properties: PropertyList
     /// How many bytes of payload follow.
     public var payloadLength: UInt64
+    /// What an object without payload says about its track. Anything but normal exists in draft 14 only.
+    public var status: ObjectStatus
 
     /// Makes a header of its fields.
     public init(
@@ -19,13 +21,15 @@ public struct FetchObjectHeader: Hashable, Sendable {
         subgroupID: UInt64?,
         publisherPriority: UInt8,
         properties: PropertyList = PropertyList(),
-        payloadLength: UInt64
+        payloadLength: UInt64,
+        status: ObjectStatus = .normal
     ) {
         self.location = location
         self.subgroupID = subgroupID
         self.publisherPriority = publisherPriority
         self.properties = properties
         self.payloadLength = payloadLength
+        self.status = status
     }
 }
 

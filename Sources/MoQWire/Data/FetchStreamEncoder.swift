@@ -28,6 +28,12 @@ public struct FetchStreamEncoder: Sendable {
     ///
     /// - Throws: when the object does not come after the one before in the order of the request, or a number does not fit.
     public mutating func encode(_ object: FetchObjectHeader, into bytes: inout [UInt8]) throws(MoQWireError) {
+        guard !self.rules.fetchObjectsAreComplete else {
+            return try self.encodeComplete(object, into: &bytes)
+        }
+        guard object.status == .normal else {
+            throw .notExpressible("the objects of a fetch are all normal in this draft")
+        }
         var flags: UInt64 = 0
         let group = try self.groupField(for: object.location)
         let objectField = self.objectField(for: object.location)
@@ -74,12 +80,43 @@ public struct FetchStreamEncoder: Sendable {
         self.prior.subgroupID = object.subgroupID
     }
 
+    /// Appends an object with all its fields (draft-14 §10.4.4). One that was a datagram has its own id as its subgroup.
+    private mutating func encodeComplete(
+        _ object: FetchObjectHeader,
+        into bytes: inout [UInt8]
+    ) throws(MoQWireError) {
+        _ = try self.groupField(for: object.location)
+        guard object.status == .normal || object.payloadLength == 0,
+            object.properties.isEmpty || object.status.allowsProperties(in: self.rules)
+        else {
+            throw .notExpressible(
+                "an object that is not normal has no payload, and one that does not exist no properties"
+            )
+        }
+        let coding = self.rules.coding
+        try WireWriter.append(to: &bytes, integers: coding.integers) { writer throws(MoQWireError) in
+            try writer.write(integer: object.location.group)
+            try writer.write(integer: object.subgroupID ?? object.location.object)
+            try writer.write(integer: object.location.object)
+            writer.write(byte: object.publisherPriority)
+            try writer.write(prefixed: try object.properties.transcoded(to: coding).bytes)
+            try writer.write(integer: object.payloadLength)
+            if object.payloadLength == 0 {
+                try writer.write(integer: UInt64(object.status.rawValue))
+            }
+        }
+        self.prior.location = object.location
+    }
+
     /// Appends the end of a range that is left out: everything up to and including this location.
     public mutating func encode(
         endOfRange gap: FetchGap,
         at location: Location,
         into bytes: inout [UInt8]
     ) throws(MoQWireError) {
+        guard !self.rules.fetchObjectsAreComplete else {
+            throw .notExpressible("what is left out of a fetch does not exist in this draft, and is not said")
+        }
         try WireWriter.append(to: &bytes, integers: self.rules.coding.integers) { writer throws(MoQWireError) in
             try writer.write(integer: gap.rawValue)
             try writer.write(location)

@@ -88,6 +88,9 @@ public struct FetchStreamParser: Sendable {
 
     /// Reads an object or an end of a range; nil when the bytes do not suffice.
     private mutating func object(from reader: inout WireReader) throws(MoQWireError) -> Event? {
+        guard !self.rules.fetchObjectsAreComplete else {
+            return try self.completeObject(from: &reader)
+        }
         guard let flags = reader.nextInteger() else {
             return nil
         }
@@ -125,6 +128,47 @@ public struct FetchStreamParser: Sendable {
                 payloadLength: fields.payloadLength
             )
         )
+    }
+
+    /// Reads an object that has all its fields (draft-14 §10.4.4); nil when the bytes do not suffice.
+    private mutating func completeObject(from reader: inout WireReader) throws(MoQWireError) -> Event? {
+        guard let group = reader.nextInteger(), let subgroup = reader.nextInteger(), let object = reader.nextInteger(),
+            let priority = reader.nextByte(), let length = reader.nextInteger()
+        else {
+            return nil
+        }
+        guard length <= UInt64(self.propertiesLimit) else {
+            throw .limitExceeded("the properties of an object are too long")
+        }
+        guard length <= UInt64(reader.remaining) else {
+            return nil
+        }
+        let properties = try PropertyList(
+            validating: try reader.readSlice(Int(length)),
+            coding: self.rules.coding
+        )
+        guard let payloadLength = reader.nextInteger() else {
+            return nil
+        }
+        var header = FetchObjectHeader(
+            location: Location(group: group, object: object),
+            subgroupID: subgroup,
+            publisherPriority: priority,
+            properties: properties,
+            payloadLength: payloadLength
+        )
+        if payloadLength == 0 {
+            guard let status = reader.nextInteger() else {
+                return nil
+            }
+            header.status = try ObjectStatus(
+                wireValue: status,
+                hasProperties: !properties.isEmpty,
+                in: self.rules
+            )
+        }
+        self.state = payloadLength == 0 ? .object : .payload(remaining: payloadLength)
+        return .object(header)
     }
 
     /// The fields of an object as they are on the wire.
@@ -203,7 +247,7 @@ public struct FetchStreamParser: Sendable {
             guard let status = reader.nextInteger() else {
                 return false
             }
-            _ = try ObjectStatus(wireValue: status, hasProperties: !fields.properties.isEmpty)
+            _ = try ObjectStatus(wireValue: status, hasProperties: !fields.properties.isEmpty, in: self.rules)
         }
         return true
     }

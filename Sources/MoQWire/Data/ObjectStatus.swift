@@ -4,6 +4,8 @@
 public enum ObjectStatus: UInt8, Hashable, Sendable {
     /// An ordinary object, possibly empty.
     case normal = 0
+    /// There is no such object, and there will not be one (draft 14).
+    case doesNotExist = 1
     /// The group has no object with this id or a larger one.
     case endOfGroup = 3
     /// The track has no object at this location or after it.

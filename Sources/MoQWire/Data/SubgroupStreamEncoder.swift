@@ -64,7 +64,12 @@ public struct SubgroupStreamEncoder: Sendable {
     /// - Throws: when the object id is not larger than the one before, when there are properties although the header of the
     ///   stream or the status rules them out, or when a number does not fit. The encoder is then as it was.
     public mutating func encode(_ object: ObjectHeader, into bytes: inout [UInt8]) throws(MoQWireError) {
-        guard object.status == .normal || (object.payloadLength == 0 && object.properties.isEmpty) else {
+        guard object.status.isKnown(in: self.rules) else {
+            throw .notExpressible("this draft has no status for objects that do not exist")
+        }
+        guard object.status == .normal || object.payloadLength == 0,
+            object.properties.isEmpty || object.status.allowsProperties(in: self.rules)
+        else {
             throw .notExpressible("an object that is not normal has neither payload nor properties")
         }
         guard self.hasProperties || object.properties.isEmpty else {

@@ -139,7 +139,11 @@ public struct SubgroupStreamParser: Sendable {
             guard let number = reader.nextInteger() else {
                 return (.needMore, 0)
             }
-            header.status = try ObjectStatus(wireValue: number, hasProperties: !header.properties.isEmpty)
+            header.status = try ObjectStatus(
+                wireValue: number,
+                hasProperties: !header.properties.isEmpty,
+                in: self.rules
+            )
         }
         self.previousObjectID = objectID
         self.state = payloadLength == 0 ? .object : .payload(remaining: payloadLength)
@@ -160,14 +164,30 @@ public struct SubgroupStreamParser: Sendable {
 
 extension ObjectStatus {
     /// Takes a status from the wire (draft-18 §11.2.1.1).
-    init(wireValue: UInt64, hasProperties: Bool) throws(MoQWireError) {
-        guard let byte = UInt8(exactly: wireValue), let status = ObjectStatus(rawValue: byte) else {
+    init(wireValue: UInt64, hasProperties: Bool, in rules: DataPlaneRules) throws(MoQWireError) {
+        guard let byte = UInt8(exactly: wireValue), let status = ObjectStatus(rawValue: byte),
+            status.isKnown(in: rules)
+        else {
             throw .violation("unknown object status")
         }
-        guard status == .normal || !hasProperties else {
+        guard !hasProperties || status.allowsProperties(in: rules) else {
             throw .violation("an object that is not normal has properties")
         }
         self = status
+    }
+
+    /// Whether an object of this status may have properties in a draft with these rules.
+    func allowsProperties(in rules: DataPlaneRules) -> Bool {
+        switch self {
+        case .normal: true
+        case .doesNotExist: false
+        case .endOfGroup, .endOfTrack: rules.objectsMayBeMissing
+        }
+    }
+
+    /// Whether a draft with these rules has the status.
+    func isKnown(in rules: DataPlaneRules) -> Bool {
+        self != .doesNotExist || rules.objectsMayBeMissing
     }
 }
 

@@ -9,6 +9,12 @@ public struct DataPlaneRules: Hashable, Sendable {
     public var subgroupTypeBits: UInt64
     /// The bits that the type of a datagram may have.
     public var datagramTypeBits: UInt64
+    /// The bits that the type of a datagram with a status may have.
+    public var statusDatagramTypeBits: UInt64
+    /// Whether there is a status for objects that do not exist, and whether the other statuses go with properties.
+    public var objectsMayBeMissing: Bool
+    /// Whether each object of a fetch stream has all its fields, and a status when it is empty.
+    public var fetchObjectsAreComplete: Bool
     /// Whether the group and object ids of a fetch stream are written as distances from the ones before.
     public var fetchIDsAreDeltas: Bool
     /// Whether there are padding streams and padding datagrams.
@@ -21,6 +27,9 @@ public struct DataPlaneRules: Hashable, Sendable {
         coding: KeyValueCoding,
         subgroupTypeBits: UInt64,
         datagramTypeBits: UInt64,
+        statusDatagramTypeBits: UInt64,
+        objectsMayBeMissing: Bool,
+        fetchObjectsAreComplete: Bool,
         fetchIDsAreDeltas: Bool,
         hasPadding: Bool,
         hasUnidirectionalControl: Bool
@@ -28,6 +37,9 @@ public struct DataPlaneRules: Hashable, Sendable {
         self.coding = coding
         self.subgroupTypeBits = subgroupTypeBits
         self.datagramTypeBits = datagramTypeBits
+        self.statusDatagramTypeBits = statusDatagramTypeBits
+        self.objectsMayBeMissing = objectsMayBeMissing
+        self.fetchObjectsAreComplete = fetchObjectsAreComplete
         self.fetchIDsAreDeltas = fetchIDsAreDeltas
         self.hasPadding = hasPadding
         self.hasUnidirectionalControl = hasUnidirectionalControl

@@ -6,6 +6,8 @@ extension DraftProfile {
         version: .draft16,
         coding: .draft16,
         controlShape: .singleBidirectional,
+        messageForm: .parameters,
+        setupNegotiatesVersion: false,
         repliesCarryRequestID: true,
         setupOptionsAreCounted: true,
         goawayForm: .uri,
@@ -105,6 +107,9 @@ extension DraftProfile {
             coding: .draft16,
             subgroupTypeBits: 0x2F,
             datagramTypeBits: 0x2F,
+            statusDatagramTypeBits: 0x2D,
+            objectsMayBeMissing: false,
+            fetchObjectsAreComplete: false,
             fetchIDsAreDeltas: false,
             hasPadding: false,
             hasUnidirectionalControl: false

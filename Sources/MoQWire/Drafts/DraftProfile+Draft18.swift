@@ -7,6 +7,8 @@ extension DraftProfile {
         version: .draft18,
         coding: .draft18,
         controlShape: .pairWithRequestStreams,
+        messageForm: .parameters,
+        setupNegotiatesVersion: false,
         repliesCarryRequestID: false,
         setupOptionsAreCounted: false,
         goawayForm: .uriTimeoutRequestID,
@@ -126,6 +128,9 @@ extension DraftProfile {
             coding: .draft18,
             subgroupTypeBits: 0x6F,
             datagramTypeBits: 0x2F,
+            statusDatagramTypeBits: 0x2D,
+            objectsMayBeMissing: false,
+            fetchObjectsAreComplete: false,
             fetchIDsAreDeltas: true,
             hasPadding: true,
             hasUnidirectionalControl: true

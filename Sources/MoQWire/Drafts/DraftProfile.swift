@@ -20,12 +20,24 @@ public struct DraftProfile: Sendable {
         case uriTimeoutRequestID
     }
 
+    /// How requests and their answers say what the drafts have in common.
+    public enum MessageForm: Hashable, Sendable {
+        /// Each in fields of its own, and with answers of its own (draft 14).
+        case fields
+        /// In message parameters, and with answers for all (draft 15 and later).
+        case parameters
+    }
+
     /// The draft.
     public var version: DraftVersion
     /// How integers are written, and the types of setup options, parameters and properties.
     public var coding: KeyValueCoding
     /// Which streams carry control messages.
     public var controlShape: ControlShape
+    /// How requests and their answers are written.
+    public var messageForm: MessageForm
+    /// Whether the setup messages negotiate the version.
+    public var setupNegotiatesVersion: Bool
     /// Whether answers name the request they are for. If not, they come on the stream of the request.
     public var repliesCarryRequestID: Bool
     /// Whether the number of setup options is written before them. If not, they run to the end of the message.
@@ -69,6 +81,9 @@ public struct DraftProfile: Sendable {
 extension DraftProfile {
     /// The drafts that are implemented, newest first.
     public static let all: [DraftProfile] = [.draft18, .draft16]
+
+    /// The drafts that the codecs can write and read, newest first. Sessions speak those of ``all``.
+    public static let codable: [DraftProfile] = [.draft18, .draft16, .draft14]
 
     /// The profile of a draft, or nil when it is not implemented.
     public init?(version: DraftVersion) {

@@ -40,6 +40,11 @@ public struct DraftVersion: Hashable, Comparable, Sendable {
         self.number <= 14 ? "moq-00" : "moqt-\(self.number)"
     }
 
+    /// The number of the version in the setup messages of draft 14 (draft-14 §9.3.1).
+    public var setupNumber: UInt64 {
+        0xFF00_0000 + UInt64(self.number)
+    }
+
     /// Older drafts come first.
     public static func < (lhs: DraftVersion, rhs: DraftVersion) -> Bool {
         lhs.number < rhs.number

@@ -18,6 +18,10 @@ public enum MessageKind: String, Hashable, Sendable, CaseIterable {
     case subscribe = "SUBSCRIBE"
     /// SUBSCRIBE_OK.
     case subscribeOk = "SUBSCRIBE_OK"
+    /// SUBSCRIBE_ERROR (draft 14).
+    case subscribeError = "SUBSCRIBE_ERROR"
+    /// SUBSCRIBE_UPDATE (draft 14).
+    case subscribeUpdate = "SUBSCRIBE_UPDATE"
     /// UNSUBSCRIBE.
     case unsubscribe = "UNSUBSCRIBE"
     /// REQUEST_UPDATE.
@@ -26,16 +30,28 @@ public enum MessageKind: String, Hashable, Sendable, CaseIterable {
     case publish = "PUBLISH"
     /// PUBLISH_OK as a message of its own.
     case publishOk = "PUBLISH_OK"
+    /// PUBLISH_ERROR (draft 14).
+    case publishError = "PUBLISH_ERROR"
     /// PUBLISH_DONE.
     case publishDone = "PUBLISH_DONE"
     /// PUBLISH_NAMESPACE.
     case publishNamespace = "PUBLISH_NAMESPACE"
+    /// PUBLISH_NAMESPACE_OK (draft 14).
+    case publishNamespaceOk = "PUBLISH_NAMESPACE_OK"
+    /// PUBLISH_NAMESPACE_ERROR (draft 14).
+    case publishNamespaceError = "PUBLISH_NAMESPACE_ERROR"
     /// PUBLISH_NAMESPACE_DONE.
     case publishNamespaceDone = "PUBLISH_NAMESPACE_DONE"
     /// PUBLISH_NAMESPACE_CANCEL.
     case publishNamespaceCancel = "PUBLISH_NAMESPACE_CANCEL"
     /// SUBSCRIBE_NAMESPACE.
     case subscribeNamespace = "SUBSCRIBE_NAMESPACE"
+    /// SUBSCRIBE_NAMESPACE_OK (draft 14).
+    case subscribeNamespaceOk = "SUBSCRIBE_NAMESPACE_OK"
+    /// SUBSCRIBE_NAMESPACE_ERROR (draft 14).
+    case subscribeNamespaceError = "SUBSCRIBE_NAMESPACE_ERROR"
+    /// UNSUBSCRIBE_NAMESPACE (draft 14).
+    case unsubscribeNamespace = "UNSUBSCRIBE_NAMESPACE"
     /// SUBSCRIBE_TRACKS.
     case subscribeTracks = "SUBSCRIBE_TRACKS"
     /// NAMESPACE.
@@ -52,8 +68,14 @@ public enum MessageKind: String, Hashable, Sendable, CaseIterable {
     case fetch = "FETCH"
     /// FETCH_OK.
     case fetchOk = "FETCH_OK"
+    /// FETCH_ERROR (draft 14).
+    case fetchError = "FETCH_ERROR"
     /// FETCH_CANCEL.
     case fetchCancel = "FETCH_CANCEL"
     /// TRACK_STATUS.
     case trackStatus = "TRACK_STATUS"
+    /// TRACK_STATUS_OK (draft 14).
+    case trackStatusOk = "TRACK_STATUS_OK"
+    /// TRACK_STATUS_ERROR (draft 14).
+    case trackStatusError = "TRACK_STATUS_ERROR"
 }

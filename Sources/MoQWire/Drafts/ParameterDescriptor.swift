@@ -6,6 +6,8 @@ public enum ParameterName: String, Hashable, Sendable, CaseIterable {
     case objectDeliveryTimeout = "OBJECT_DELIVERY_TIMEOUT"
     /// AUTHORIZATION_TOKEN.
     case authorizationToken = "AUTHORIZATION_TOKEN"
+    /// MAX_CACHE_DURATION: a parameter in draft 14, a property of the track later.
+    case maxCacheDuration = "MAX_CACHE_DURATION"
     /// RENDEZVOUS_TIMEOUT.
     case rendezvousTimeout = "RENDEZVOUS_TIMEOUT"
     /// SUBGROUP_DELIVERY_TIMEOUT.

@@ -20,6 +20,8 @@ public struct ErrorTables: Sendable {
     public var session: [Entry<SessionErrorCode>]
     /// Codes of REQUEST_ERROR.
     public var request: [Entry<RequestErrorCode>]
+    /// Codes for the failure of one kind of request, where the draft counts them by kind.
+    public var requestsOfKind: [RequestKind: [Entry<RequestErrorCode>]] = [:]
     /// Status codes of PUBLISH_DONE.
     public var publishDone: [Entry<PublishDoneStatus>]
     /// Codes of stream resets.
@@ -27,6 +29,11 @@ public struct ErrorTables: Sendable {
 }
 
 extension ErrorTables {
+    /// The codes for the failure of a request of this kind.
+    func requestErrors(answering kind: RequestKind?) -> [Entry<RequestErrorCode>] {
+        kind.flatMap { self.requestsOfKind[$0] } ?? self.request
+    }
+
     /// The numbers of draft 16.
     static let draft16 = ErrorTables(
         session: sessionUpToDraft19,
@@ -53,7 +60,7 @@ extension ErrorTables {
         ]
     )
 
-    private static let sessionUpToDraft19: [Entry<SessionErrorCode>] = [
+    static let sessionUpToDraft19: [Entry<SessionErrorCode>] = [
         .init(.noError, 0x0), .init(.internalError, 0x1), .init(.unauthorized, 0x2), .init(.protocolViolation, 0x3),
         .init(.invalidRequestID, 0x4), .init(.duplicateTrackAlias, 0x5), .init(.keyValueFormattingError, 0x6),
         .init(.tooManyRequests, 0x7), .init(.invalidPath, 0x8), .init(.malformedPath, 0x9),

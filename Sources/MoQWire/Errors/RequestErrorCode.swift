@@ -34,6 +34,10 @@ public enum RequestErrorCode: Hashable, Sendable {
     case namespaceTooLarge
     /// The fetch refers to no established subscription.
     case invalidJoiningRequestID
+    /// There is nothing in the range of the fetch (draft 14).
+    case noObjects
+    /// It is not known what became of objects in the range of the fetch (draft 14).
+    case unknownStatusInRange
     /// The track has a mandatory property that is not understood (draft 18 and later).
     case unsupportedExtension
     /// The request should be made elsewhere (draft 18 and later).
@@ -41,22 +45,23 @@ public enum RequestErrorCode: Hashable, Sendable {
     /// A number that the draft in use does not define. From draft 17 on it counts as an internal error.
     case unknown(UInt64)
 
-    /// The code that this number stands for in the draft.
-    public init(wireValue: UInt64, in profile: DraftProfile) {
-        for entry in profile.errors.request where entry.number == wireValue {
+    /// The code that this number stands for in the draft, in the answer to a request of this kind.
+    public init(wireValue: UInt64, in profile: DraftProfile, answering kind: RequestKind? = nil) {
+        for entry in profile.errors.requestErrors(answering: kind) where entry.number == wireValue {
             self = entry.code
             return
         }
         self = .unknown(wireValue)
     }
 
-    /// The number of this code in the draft. A code that the draft does not have becomes its internal error.
-    public func wireValue(in profile: DraftProfile) -> UInt64 {
+    /// The number of this code in the draft, in the answer to a request of this kind. A code that the draft does not have
+    /// there becomes its internal error.
+    public func wireValue(in profile: DraftProfile, answering kind: RequestKind? = nil) -> UInt64 {
         if case .unknown(let number) = self {
             return number
         }
         var fallback: UInt64 = 0
-        for entry in profile.errors.request {
+        for entry in profile.errors.requestErrors(answering: kind) {
             if entry.code == self {
                 return entry.number
             }

@@ -9,6 +9,9 @@ public struct FetchOk: Hashable, Sendable {
     public var endOfTrack: Bool
     /// Where the answer ends.
     public var end: FetchEnd
+    /// The order in which the groups will come. Draft 14 says it; the later drafts leave it out, because there it follows
+    /// from the request and the properties.
+    public var groupOrder: GroupOrder?
     /// Properties of the track ("Track Extensions" in draft 16).
     public var properties: PropertyList
 
@@ -17,11 +20,13 @@ public struct FetchOk: Hashable, Sendable {
         requestID: RequestID? = nil,
         endOfTrack: Bool,
         end: FetchEnd,
+        groupOrder: GroupOrder? = nil,
         properties: PropertyList = PropertyList()
     ) {
         self.requestID = requestID
         self.endOfTrack = endOfTrack
         self.end = end
+        self.groupOrder = groupOrder
         self.properties = properties
     }
 }

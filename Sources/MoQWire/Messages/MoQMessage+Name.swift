@@ -19,6 +19,7 @@ extension MoQMessage {
         case .publishNamespaceDone: MessageKind.publishNamespaceDone.rawValue
         case .publishNamespaceCancel: MessageKind.publishNamespaceCancel.rawValue
         case .subscribeNamespace: MessageKind.subscribeNamespace.rawValue
+        case .unsubscribeNamespace: MessageKind.unsubscribeNamespace.rawValue
         case .subscribeTracks: MessageKind.subscribeTracks.rawValue
         case .namespace: MessageKind.namespace.rawValue
         case .namespaceDone: MessageKind.namespaceDone.rawValue

@@ -34,6 +34,8 @@ public enum MoQMessage: Hashable, Sendable {
     case publishNamespaceCancel(PublishNamespaceCancel)
     /// SUBSCRIBE_NAMESPACE.
     case subscribeNamespace(SubscribeNamespace)
+    /// UNSUBSCRIBE_NAMESPACE (draft 14).
+    case unsubscribeNamespace(UnsubscribeNamespace)
     /// SUBSCRIBE_TRACKS (draft 18 and later).
     case subscribeTracks(SubscribeTracks)
     /// NAMESPACE (draft 16 and later).
@@ -59,7 +61,8 @@ public enum MoQMessage: Hashable, Sendable {
     /// of draft 18 and later, as long as nobody filled it in.
     public var requestID: RequestID? {
         switch self {
-        case .setup, .goaway, .maxRequestID, .requestsBlocked, .namespace, .namespaceDone, .publishBlocked:
+        case .setup, .goaway, .maxRequestID, .requestsBlocked, .namespace, .namespaceDone, .publishBlocked,
+            .unsubscribeNamespace:
             return nil
         case .subscribe(let message): return message.requestID
         case .subscribeOk(let message): return message.requestID

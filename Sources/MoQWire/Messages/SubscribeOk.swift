@@ -11,6 +11,9 @@ public struct SubscribeOk: Hashable, Sendable {
     public var expires: UInt64?
     /// The largest location of the track that the sender knows; nil while nothing was published.
     public var largestObject: Location?
+    /// The order in which the groups will come. Draft 14 says it; the later drafts leave it out, because there it follows
+    /// from the request and the properties.
+    public var groupOrder: GroupOrder?
     /// Properties of the track ("Track Extensions" in draft 16).
     public var properties: PropertyList
 
@@ -20,12 +23,14 @@ public struct SubscribeOk: Hashable, Sendable {
         trackAlias: TrackAlias,
         expires: UInt64? = nil,
         largestObject: Location? = nil,
+        groupOrder: GroupOrder? = nil,
         properties: PropertyList = PropertyList()
     ) {
         self.requestID = requestID
         self.trackAlias = trackAlias
         self.expires = expires
         self.largestObject = largestObject
+        self.groupOrder = groupOrder
         self.properties = properties
     }
 }

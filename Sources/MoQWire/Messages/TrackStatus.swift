@@ -6,6 +6,8 @@ public struct TrackStatus: Hashable, Sendable {
     public var requestID: RequestID
     /// The track.
     public var track: FullTrackName
+    /// How a subscription to the track would be made. Draft 14, where the message has the form of SUBSCRIBE.
+    public var parameters: SubscriptionParameters
     /// Tokens that authorize the request.
     public var tokens: [AuthorizationToken]
 
@@ -13,10 +15,12 @@ public struct TrackStatus: Hashable, Sendable {
     public init(
         requestID: RequestID,
         track: FullTrackName,
+        parameters: SubscriptionParameters = SubscriptionParameters(),
         tokens: [AuthorizationToken] = []
     ) {
         self.requestID = requestID
         self.track = track
+        self.parameters = parameters
         self.tokens = tokens
     }
 }
