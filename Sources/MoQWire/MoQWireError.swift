@@ -51,6 +51,15 @@ public struct MoQWireError: Error, Hashable, Sendable {
     }
 }
 
+extension MoQWireError {
+    /// The same, with a reason that says what was read and how far.
+    func located(in what: String, at offset: Int) -> MoQWireError {
+        var error = self
+        error.reason += " (\(what), byte \(offset))"
+        return error
+    }
+}
+
 extension MoQWireError: CustomStringConvertible {
     /// The code and the reason.
     public var description: String {

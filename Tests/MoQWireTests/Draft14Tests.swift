@@ -285,10 +285,26 @@ struct Draft14Tests {
         #expect(message == .publishNamespace(expected))
     }
 
-    @Test("every message is on the control stream")
+    @Test("C3, S1: every message is refused anywhere but on the control stream")
     func places() {
-        for row in DraftProfile.draft14.messages where row.kind != .clientSetup && row.kind != .serverSetup {
-            #expect(row.places == .control, "\(row.kind)")
+        let streams = RequestKind.allCases.filter { $0 != .requestUpdate }.flatMap { kind in
+            [StreamContext.requester(kind), .responder(kind, answering: kind), .responder(kind, answering: nil)]
+        }
+        for row in DraftProfile.draft14.messages {
+            let isSetup = row.kind == .clientSetup || row.kind == .serverSetup
+            for context in [StreamContext.controlStart, .control, .requestStart] + streams {
+                let accepted = [Role.client, .server].contains {
+                    rejection([UInt8(row.type)], .draft14, on: context, role: $0) == nil
+                }
+                // The control stream is the first bidirectional one, which the client opens with its setup.
+                let isAllowed: Bool
+                switch context {
+                case .controlStart: isAllowed = isSetup
+                case .control: isAllowed = !isSetup
+                default: isAllowed = context == .requestStart && row.kind == .clientSetup
+                }
+                #expect(accepted == isAllowed, "\(row.kind) on \(context)")
+            }
         }
     }
 

@@ -257,6 +257,90 @@ struct MessageRuleTests {
         #expect(rejection(try frame(0x07, [0, 0, 0x30, 1], .draft16), .draft16, on: .control) == .protocolViolation)
     }
 
+    @Test("an empty track name is a name", arguments: DraftProfile.codable)
+    func emptyTrackName(profile: DraftProfile) throws {
+        let fields: [UInt8] = profile.messageForm == .fields ? [128, 0, 1, 2] : []
+        let bytes = try frame(0x03, [0, 1, 1, 0x61, 0] + fields + [0], profile)
+        let message = try MessageCodec(profile: profile, role: .server).message(bytes, on: Places(profile).request)
+        guard case .subscribe(let subscribe) = message else {
+            Issue.record("no SUBSCRIBE")
+            return
+        }
+        #expect(subscribe.track == FullTrackName(namespace: TrackNamespace(["a"]), name: [UInt8]()))
+    }
+
+    @Test("an update without parameters changes nothing", arguments: DraftProfile.codable)
+    func emptyUpdate(profile: DraftProfile) throws {
+        // The id, from draft 16 on the number of parameters; before that priority, forward state and range are fields.
+        let content: [UInt8] =
+            switch profile.version {
+            case .draft14: [2, 0, 0, 0, 0, 9, 1, 0]
+            case .draft16: [2, 0, 0]
+            default: [2, 0]
+            }
+        let context: StreamContext = profile.version >= .draft18 ? .requester(.subscribe) : .control
+        let message = try MessageCodec(profile: profile, role: .server)
+            .message(try frame(0x02, content, profile), on: context)
+        guard case .requestUpdate(let update) = message else {
+            Issue.record("no update")
+            return
+        }
+        #expect(update.requestID == RequestID(2) && update.tokens.isEmpty)
+        #expect(update.parameters.objectDeliveryTimeout == nil)
+        if profile.version >= .draft16 {
+            #expect(update.parameters == SubscriptionParameters())
+        }
+    }
+
+    @Test("grease in options, properties, error codes and token types does not hurt", arguments: [0, 1, 2, 700])
+    func grease(index: UInt64) throws {
+        let number = 0x7F * index + 0x9D
+        var option = WireWriter(integers: .vi64)
+        try option.write(integer: number)
+        // A value of the form that the type asks for: odd types have a length.
+        option.write(bytes: number & 1 == 1 ? [1, 7] : [7])
+        let setup = try frame(0x2F00, option.bytes, .draft18)
+        let received = try MessageCodec(profile: .draft18, role: .server).message(setup, on: .controlStart)
+        guard case .setup(let message) = received else {
+            Issue.record("no SETUP")
+            return
+        }
+        #expect(message.options.unknown.map(\.type) == [number])
+        #expect(try self.properties(option.bytes, .draft18) == nil)
+
+        let code = RequestErrorCode.unknown(number)
+        let error = MoQMessage.requestError(RequestError(answers: .subscribe, code: code))
+        let bytes = try MessageCodec(profile: .draft18, role: .server).encode(error)
+        #expect(
+            try MessageCodec(profile: .draft18, role: .client)
+                .message(bytes, on: .responder(.subscribe, answering: .subscribe)) == error
+        )
+        let status = TrackStatus(
+            requestID: RequestID(0),
+            track: MessageSamples.track,
+            tokens: [.useValue(type: number, value: [1])]
+        )
+        let request = try MessageCodec(profile: .draft18, role: .client).encode(.trackStatus(status))
+        #expect(
+            try MessageCodec(profile: .draft18, role: .server).message(request, on: .requestStart)
+                == .trackStatus(status)
+        )
+    }
+
+    @Test("a refusal says what was read, and how far", arguments: DraftProfile.codable)
+    func reasons(profile: DraftProfile) throws {
+        let codec = MessageCodec(profile: profile, role: .server)
+        // Type, length, id, then the number of fields, which cannot be 33: the byte behind it is the sixth.
+        let bytes = try frame(0x03, [0, 33, 1], profile)
+        let error = try #require(throws: MoQWireError.self) { try codec.decode(bytes, on: Places(profile).request) }
+        #expect(error.reason == "a namespace has more than 32 fields (SUBSCRIBE, byte 5)")
+        let datagram: [UInt8] = [0x00, 1]
+        let other = try #require(throws: MoQWireError.self) {
+            try DatagramCodec(profile: profile).decode(unsafe datagram.span.bytes)
+        }
+        #expect(other.reason == "a field goes beyond the end of its message (datagram, byte 2)")
+    }
+
     @Test("unknown error codes and properties do not hurt", arguments: DraftProfile.all)
     func tolerance(profile: DraftProfile) throws {
         #expect(try self.properties([0x3F, 1, 9, 0x02, 1, 5], profile) == nil)

@@ -37,8 +37,8 @@ public struct MessageCodec: Sendable {
 
     /// Reads one message from the start of `bytes`, which may hold less than one or more than one.
     ///
-    /// - Throws: a violation with the code to close the session with. As soon as the type of a message is known to be
-    ///   wrong, that is, not only when the message is complete.
+    /// - Throws: a violation with the code to close the session with, and with a reason that says how far the message could
+    ///   be read. As soon as the type of a message is known to be wrong, that is, not only when the message is complete.
     public func decode(_ bytes: RawSpan, on context: StreamContext) throws(MoQWireError) -> Decoded {
         var reader = WireReader(bytes, integers: self.profile.coding.integers)
         guard let type = reader.nextInteger() else {
@@ -52,12 +52,17 @@ public struct MessageCodec: Sendable {
         guard Int(length) <= reader.remaining else {
             return .needMore(minimum: consumed)
         }
+        let start = reader.offset
         var frame = try reader.readSlice(Int(length))
-        let message = try self.decode(kind, from: &frame, on: context)
-        guard frame.isAtEnd else {
-            throw .violation("a message is shorter than its length")
+        do throws(MoQWireError) {
+            let message = try self.decode(kind, from: &frame, on: context)
+            guard frame.isAtEnd else {
+                throw .violation("a message is shorter than its length")
+            }
+            return .message(message, consumed: consumed)
+        } catch {
+            throw error.located(in: kind.rawValue, at: start + frame.offset)
         }
-        return .message(message, consumed: consumed)
     }
 
     /// Appends one message.

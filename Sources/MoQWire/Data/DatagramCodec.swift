@@ -31,9 +31,18 @@ public struct DatagramCodec: Sendable {
 
     /// Reads the header of a datagram that is all there.
     ///
-    /// - Throws: a violation with the code to close the session with.
+    /// - Throws: a violation with the code to close the session with, and with a reason that says how far the datagram could
+    ///   be read.
     public func decode(_ bytes: RawSpan) throws(MoQWireError) -> Decoded {
         var reader = WireReader(bytes, integers: self.rules.coding.integers)
+        do throws(MoQWireError) {
+            return try self.decode(from: &reader)
+        } catch {
+            throw error.located(in: "datagram", at: reader.offset)
+        }
+    }
+
+    private func decode(from reader: inout WireReader) throws(MoQWireError) -> Decoded {
         let type = try reader.readInteger()
         if self.rules.hasPadding, type == 0x132B_3E29 {
             return .padding
