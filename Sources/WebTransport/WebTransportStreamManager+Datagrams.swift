@@ -4,10 +4,15 @@ extension WebTransportStreamManager {
     /// How often a datagram may fail to fit into the room offered before it is dropped: the path will not get wider.
     private static let maximumMisfits = 64
 
+    /// The size of the largest datagram that is taken now: that the path carries, and the queue has room for when it is empty.
+    public var maximumDatagramSize: Int {
+        min(self.backend?.maximumDatagramSize ?? 0, self.configuration.datagramQueueBytes)
+    }
+
     /// Queues a datagram; see `WebTransportSession.sendDatagram`.
     public func sendDatagram(_ bytes: Bytes) throws(WebTransportError) {
         guard let backend = self.backend else { throw self.refusal(of: "sending a datagram") }
-        let limit = min(backend.maximumDatagramSize, self.configuration.datagramQueueBytes)
+        let limit = self.maximumDatagramSize
         guard limit > 0 else {
             throw WebTransportError(.datagramsUnsupported, "the peer takes no datagrams")
         }

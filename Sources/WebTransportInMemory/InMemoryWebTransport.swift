@@ -38,7 +38,7 @@ public final class InMemoryWebTransport: WebTransportSession {
     }
 
     /// The size of the largest datagram, as the link's configuration says.
-    public var maximumDatagramSize: Int { self.endpoint.maximumDatagramSize }
+    public var maximumDatagramSize: Int { self.manager.maximumDatagramSize }
 
     /// Opens a stream that only this side sends on.
     public func openUnidirectionalStream(priority: StreamPriority) throws(WebTransportError) -> SendStream {

@@ -51,8 +51,8 @@ public final class PicoQuicWebTransport: WebTransportSession {
         set { self.manager.handler = newValue }
     }
 
-    /// The size of the largest datagram that the peer takes and the path carries now.
-    public var maximumDatagramSize: Int { self.backend.maximumDatagramSize }
+    /// The size of the largest datagram that the peer takes, the path carries and the queue can hold now.
+    public var maximumDatagramSize: Int { self.manager.maximumDatagramSize }
 
     /// Opens a stream that only this side sends on.
     public func openUnidirectionalStream(priority: StreamPriority) throws(WebTransportError) -> SendStream {

@@ -49,6 +49,22 @@ struct DatagramConformance {
         }
     }
 
+    @Test("no datagram may be larger than the queue", arguments: TransportKind.allCases)
+    func oversizeForQueue(kind: TransportKind) async throws {
+        var configuration = PairConfiguration()
+        configuration.client.datagramQueueBytes = 100
+        try await kind.withPair(configuration) { pair in
+            try await pair.client { peer in
+                #expect(peer.session.maximumDatagramSize == 100)
+                try peer.session.sendDatagram(Bytes(pattern(100)))
+                let error = #expect(throws: WebTransportError.self) {
+                    try peer.session.sendDatagram(Bytes(pattern(101)))
+                }
+                #expect(error?.limit == 100)
+            }
+        }
+    }
+
     @Test("a burst of a thousand drains without further calls", arguments: TransportKind.allCases)
     func burst(kind: TransportKind) async throws {
         let count = 1_000

@@ -20,7 +20,7 @@ final class FakeSession: WebTransportSession {
         get { self.manager.handler }
         set { self.manager.handler = newValue }
     }
-    var maximumDatagramSize: Int { self.backend.maximumDatagramSize }
+    var maximumDatagramSize: Int { self.manager.maximumDatagramSize }
     var queuedByteCount: Int { self.manager.queuedByteCount }
     var statistics: WebTransportStatistics { self.manager.statistics }
 
