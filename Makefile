@@ -21,14 +21,16 @@ demo: ## build everything, send a file and a live track through a relay (FILE=pa
 test: ## everything that must hold: layering, format, build, all tests, interop
 	@Scripts/test
 
+# SKIP=pattern leaves tests out of the three below.
+skip = $(if $(SKIP),--skip '$(SKIP)')
 test-asan: ## all tests with the address sanitizer: memory, leaks, undefined behaviour of C
-	@Scripts/test --variant asan
+	@Scripts/test --variant asan $(skip)
 
 test-tsan: ## all tests with the thread sanitizer: data races
-	@Scripts/test --variant tsan
+	@Scripts/test --variant tsan $(skip)
 
 test-threadcheck: ## all tests with a picoquic that aborts when it is called on two threads
-	@Scripts/test --variant threadcheck
+	@Scripts/test --variant threadcheck $(skip)
 
 # SECONDS is a variable of bash too, which would begin to count there.
 unexport SECONDS
