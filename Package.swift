@@ -128,7 +128,8 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        .testTarget(name: "MoQWireTests", dependencies: ["MoQWire"], swiftSettings: settings),
+        .target(name: "WireSamples", dependencies: ["MoQWire"], path: "Tests/WireSamples", swiftSettings: settings),
+        .testTarget(name: "MoQWireTests", dependencies: ["MoQWire", "WireSamples"], swiftSettings: settings),
         .testTarget(name: "MoQProtocolTests", dependencies: ["MoQProtocol", "MoQWire"], swiftSettings: settings),
         .testTarget(
             name: "MoQTests",
@@ -153,7 +154,7 @@ let package = Package(
         .testTarget(
             name: "MoQCommandTests",
             dependencies: [
-                "MoQCommand", "MoQExecutable", "WebTransport", "MoQWire", "PacketLoop", "TestSupport",
+                "MoQCommand", "MoQExecutable", "WebTransport", "MoQWire", "PacketLoop", "TestSupport", "WireSamples",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings

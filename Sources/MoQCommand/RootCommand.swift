@@ -22,7 +22,8 @@ struct RootCommand: AsyncParsableCommand {
             """,
         version: Self.version,
         subcommands: [
-            RelayCommand.self, PublishCommand.self, SubscribeCommand.self, ClockCommand.self, BenchCommand.self,
+            RelayCommand.self, PublishCommand.self, SubscribeCommand.self, ClockCommand.self, DecodeCommand.self,
+            BenchCommand.self,
         ]
     )
 

@@ -52,6 +52,13 @@ struct BadInputTests {
         BadInput("pub moqt://127.0.0.1:4433 \(track) --input x --rate 0", 64, "--rate"),
         BadInput("pub moqt://127.0.0.1:4433 \(track) --input x --group-size 0", 64, "--group-size"),
         BadInput("clock moqt://127.0.0.1:4433 \(track) --interval 0", 64, "--interval"),
+        BadInput("decode --kind control 00", 64, "--draft"),
+        BadInput("decode --draft 15 --kind control 00", 64, "--draft", "15", "18, 16, 14"),
+        BadInput("decode --draft 18 00", 64, "--kind"),
+        BadInput("decode --draft 18 --kind packet 00", 64, "--kind", "packet"),
+        BadInput("decode --draft 18 --kind request --answers HELLO 00", 64, "--answers", "HELLO"),
+        BadInput("decode --draft 18 --kind uni --group-order random 00", 64, "--group-order", "random"),
+        BadInput("decode --draft 18 --kind varint 0", 64, "'0'", "hexadecimal"),
         BadInput("bench wake --count 0", 64, "--count"),
         BadInput("bench timers --count 0", 64, "--count"),
     ]

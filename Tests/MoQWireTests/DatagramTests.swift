@@ -2,6 +2,7 @@
 
 import MoQWire
 import Testing
+import WireSamples
 
 /// The error that decoding a datagram ends with, if it does.
 func datagramRejection(_ bytes: [UInt8], _ profile: DraftProfile) -> SessionErrorCode? {

@@ -2,6 +2,7 @@
 
 import MoQWire
 import Testing
+import WireSamples
 
 /// What a peer may not do to frames, streams and setups. Tests are named after the rules of the conformance list.
 @Suite("Rules of framing and setup")

@@ -2,6 +2,7 @@
 
 import MoQWire
 import Testing
+import WireSamples
 
 @Suite("Control messages there and back")
 struct MessageRoundTripTests {

@@ -2,6 +2,7 @@
 
 import MoQWire
 import Testing
+import WireSamples
 
 /// What a peer may not put into messages. Tests are named after the rules of the conformance list.
 @Suite("Rules of names and parameters")

@@ -2,6 +2,7 @@
 
 import MoQWire
 import Testing
+import WireSamples
 
 @Suite("The model")
 struct ModelTests {

@@ -2,6 +2,7 @@
 
 import MoQWire
 import Testing
+import WireSamples
 
 /// Bytes that mean nothing, and messages with damaged bytes: the decoders may refuse them, but must come back.
 @Suite("Random input")

@@ -2,6 +2,7 @@
 
 import MoQWire
 import Testing
+import WireSamples
 
 /// What a subgroup stream turned out to hold.
 struct SubgroupContent: Equatable {

@@ -64,26 +64,3 @@ func frame(_ type: UInt64, _ content: [UInt8], _ profile: DraftProfile) throws -
     writer.write(bytes: content)
     return writer.bytes
 }
-
-/// Where requests and their answers travel in a draft.
-struct Places {
-    let request: StreamContext
-    let profile: DraftProfile
-
-    init(_ profile: DraftProfile) {
-        self.profile = profile
-        self.request = profile.controlShape == .singleBidirectional ? .control : .requestStart
-    }
-
-    /// Where the answer to a request comes.
-    func answer(to kind: RequestKind) -> StreamContext {
-        self.profile.controlShape == .singleBidirectional && kind != .subscribeNamespace
-            ? .control
-            : .responder(kind, answering: kind)
-    }
-
-    /// Where later messages of the side that made a request come.
-    func later(_ kind: RequestKind) -> StreamContext {
-        self.profile.controlShape == .singleBidirectional && kind != .subscribeNamespace ? .control : .requester(kind)
-    }
-}

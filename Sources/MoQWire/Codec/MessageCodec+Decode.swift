@@ -381,8 +381,8 @@ extension FetchEnd {
         }
     }
 
-    /// The end as drafts 14 to 19 write it.
-    var wire: Location {
+    /// The end as drafts 14 to 19 write it: the object plus one, or 0 for the whole group.
+    public var wire: Location {
         switch self {
         case .group(let group):
             return Location(group: group, object: 0)

@@ -144,8 +144,9 @@ extension MessageCodec {
         MoQWireError(code: .protocolViolation, reason: "\(kind.rawValue) does not belong here")
     }
 
-    /// The message of the draft that says what `message` says.
-    private func kind(of message: MoQMessage) -> MessageKind {
+    /// The message of the draft that says what `message` says. Only a message that the draft can express has a meaningful
+    /// one.
+    public func kind(of message: MoQMessage) -> MessageKind {
         if self.profile.messageForm == .fields, let kind = self.fieldKind(of: message) {
             return kind
         }

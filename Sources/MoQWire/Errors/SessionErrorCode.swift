@@ -75,3 +75,34 @@ public enum SessionErrorCode: Hashable, Sendable {
         return fallback
     }
 }
+
+extension SessionErrorCode {
+    /// The name that the drafts have for the code; `UNKNOWN` for one that they do not define.
+    public var name: String {
+        switch self {
+        case .noError: "NO_ERROR"
+        case .internalError: "INTERNAL_ERROR"
+        case .unauthorized: "UNAUTHORIZED"
+        case .protocolViolation: "PROTOCOL_VIOLATION"
+        case .invalidRequestID: "INVALID_REQUEST_ID"
+        case .duplicateTrackAlias: "DUPLICATE_TRACK_ALIAS"
+        case .keyValueFormattingError: "KEY_VALUE_FORMATTING_ERROR"
+        case .tooManyRequests: "TOO_MANY_REQUESTS"
+        case .invalidPath: "INVALID_PATH"
+        case .malformedPath: "MALFORMED_PATH"
+        case .goawayTimeout: "GOAWAY_TIMEOUT"
+        case .controlMessageTimeout: "CONTROL_MESSAGE_TIMEOUT"
+        case .dataStreamTimeout: "DATA_STREAM_TIMEOUT"
+        case .authTokenCacheOverflow: "AUTH_TOKEN_CACHE_OVERFLOW"
+        case .duplicateAuthTokenAlias: "DUPLICATE_AUTH_TOKEN_ALIAS"
+        case .versionNegotiationFailed: "VERSION_NEGOTIATION_FAILED"
+        case .malformedAuthToken: "MALFORMED_AUTH_TOKEN"
+        case .unknownAuthTokenAlias: "UNKNOWN_AUTH_TOKEN_ALIAS"
+        case .expiredAuthToken: "EXPIRED_AUTH_TOKEN"
+        case .invalidAuthority: "INVALID_AUTHORITY"
+        case .malformedAuthority: "MALFORMED_AUTHORITY"
+        case .tooManyRequestUpdates: "TOO_MANY_REQUEST_UPDATES"
+        case .unknown: "UNKNOWN"
+        }
+    }
+}

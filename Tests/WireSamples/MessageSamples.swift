@@ -1,36 +1,23 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
-import MoQWire
-
-/// A message, who sends it and where it arrives.
-struct MessageSample: Sendable {
-    var message: MoQMessage
-    var sender: Role
-    var context: StreamContext
-
-    init(_ message: MoQMessage, from sender: Role, on context: StreamContext) {
-        self.message = message
-        self.sender = sender
-        self.context = context
-    }
-}
+package import MoQWire
 
 /// One or more messages of every kind that a draft has, with all the fields it has.
-enum MessageSamples {
-    static let track = FullTrackName(namespace: TrackNamespace(path: "demo/ts"), name: "t")
-    static let tokens: [AuthorizationToken] = [
+package enum MessageSamples {
+    package static let track = FullTrackName(namespace: TrackNamespace(path: "demo/ts"), name: "t")
+    package static let tokens: [AuthorizationToken] = [
         .useValue(type: 0, value: [1, 2, 3]), .register(alias: 300, type: 7, value: []), .useAlias(300),
         .delete(alias: 1),
     ]
 
-    static func all(_ profile: DraftProfile) throws -> [MessageSample] {
+    package static func all(_ profile: DraftProfile) throws -> [MessageSample] {
         guard profile != .draft14 else { return try self.draft14() }
         return try self.session(profile) + self.subscriptions(profile) + self.publications(profile)
             + self.fetches(profile)
             + self.namespaces(profile) + self.answers(profile)
     }
 
-    static func properties(_ profile: DraftProfile) throws -> PropertyList {
+    package static func properties(_ profile: DraftProfile) throws -> PropertyList {
         try PropertyList(
             [
                 KeyValuePair(type: PropertyType.dynamicGroups, integer: 1),
@@ -42,7 +29,7 @@ enum MessageSamples {
         )
     }
 
-    static func parameters(_ profile: DraftProfile) -> SubscriptionParameters {
+    package static func parameters(_ profile: DraftProfile) -> SubscriptionParameters {
         var parameters = SubscriptionParameters(
             subscriberPriority: 200,
             groupOrder: .descending,

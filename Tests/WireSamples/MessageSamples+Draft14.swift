@@ -1,6 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
-import MoQWire
+internal import MoQWire
 
 extension MessageSamples {
     /// The messages of draft 14, all of which are on the control stream.
