@@ -103,7 +103,8 @@ extension StatisticsReport {
             "requests",
             [
                 "live": .of(counters.liveRequests), "subscriptions": .of(counters.liveSubscriptions),
-                "publications": .of(counters.livePublications), "not_supported": .of(counters.requestsNotSupported),
+                "publications": .of(counters.livePublications), "fetches": .of(counters.liveFetches),
+                "fetches_served": .of(counters.liveFetchesServed), "not_supported": .of(counters.requestsNotSupported),
                 "late": .of(counters.lateMessages), "too_far_behind": .of(counters.subscribersTooFarBehind),
             ]
         )

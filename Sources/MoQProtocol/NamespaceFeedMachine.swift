@@ -73,6 +73,11 @@ public struct NamespaceFeedMachine: ~Copyable {
         return self.reported.remove(suffix)
     }
 
+    /// The suffix that stands for a namespace in messages about its tracks, or nil when nothing can be said about it.
+    public func suffix(of namespace: TrackNamespace) -> TrackNamespace? {
+        self.state == .established ? namespace.suffix(after: self.prefix) : nil
+    }
+
     /// Either side ends the subscription, or the session closes. Returns in which state that was.
     public mutating func ended() -> State {
         let state = self.state

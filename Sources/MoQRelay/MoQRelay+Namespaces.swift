@@ -50,10 +50,6 @@ extension MoQRelay {
             request.reject(.doesNotExist, reason: "the namespace is reserved")
             return
         }
-        guard !peer.overlaps(prefix) else {
-            request.reject(.prefixOverlap, reason: "the prefix overlaps with another one of the session")
-            return
-        }
         guard peer.namespaceFeeds.count < self.configuration.maximumNamespaceSubscriptionsPerSession else {
             self.ledger.counters.requestsOverLimit &+= 1
             request.reject(.excessiveLoad, reason: "too many namespace subscriptions")

@@ -85,7 +85,7 @@ extension MoQRelay {
         }
     }
 
-    /// Sends PUBLISH for a track to the owner of a namespace subscription (draft-16 §9.25). The peer is a subscriber of
+    /// Sends PUBLISH for a track to the owner of a namespace subscription (draft-18 §10.19, draft-16 §9.25). The peer is a subscriber of
     /// the track once it accepts.
     func offer(_ track: TrackForwarder, to feed: NamespaceFeed) {
         let peer = feed.owner
@@ -93,10 +93,14 @@ extension MoQRelay {
         guard peer.subscriptions[name] == nil, !peer.isGoingAway, !peer.isClosed else {
             return
         }
+        guard !feed.request.isSubscribeTracks || peer.upstreams[name]?.origin != .published else {
+            return
+        }
         guard peer.subscriptions.count < self.configuration.maximumSubscriptionsPerSession,
             track.subscribers.count < self.configuration.maximumSubscribersPerTrack
         else {
             self.ledger.counters.requestsOverLimit &+= 1
+            feed.request.block(name)
             return
         }
         let request = PublishRequest(
@@ -106,7 +110,10 @@ extension MoQRelay {
             properties: track.properties
         )
         var isRefused = false
-        let publisher = peer.session.publish(request) { [weak self, weak peer, weak track] result in
+        let publisher = peer.session.publish(request) { [weak self, weak peer, weak track, weak feed] result in
+            if case .failure(let error) = result, error.code == .streamLimit {
+                feed?.request.block(name)
+            }
             guard case .success = result, let self, let peer, let track else {
                 isRefused = true
                 if let peer, case .offered = peer.subscriptions[name] {

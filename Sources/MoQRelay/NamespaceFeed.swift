@@ -3,12 +3,12 @@
 import MoQ
 import MoQWire
 
-/// One accepted SUBSCRIBE_NAMESPACE of one session. (loop)
+/// One accepted SUBSCRIBE_NAMESPACE or SUBSCRIBE_TRACKS of one session. (loop)
 final class NamespaceFeed {
     let owner: RelayPeer
     let prefix: TrackNamespace
     let interest: SubscribeNamespace.Interest
-    /// The forward state of the tracks that are offered as a result (up to draft 16).
+    /// The forward state of the tracks that are offered as a result.
     let forward: Bool
     let request: IncomingSubscribeNamespace
 

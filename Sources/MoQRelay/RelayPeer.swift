@@ -41,10 +41,4 @@ final class RelayPeer {
         self.announcements.isEmpty && self.namespaceFeeds.isEmpty && self.subscriptions.isEmpty
             && self.upstreams.isEmpty
     }
-
-    /// Whether a prefix overlaps with that of another namespace subscription of the session (draft-18 §10.18: one is
-    /// the beginning of the other).
-    func overlaps(_ prefix: TrackNamespace) -> Bool {
-        self.namespaceFeeds.contains { $0.prefix.hasPrefix(prefix) || prefix.hasPrefix($0.prefix) }
-    }
 }

@@ -292,6 +292,8 @@ extension Harness {
             #expect(counters.liveRequests == 0, sourceLocation: sourceLocation)
             #expect(counters.liveSubscriptions == 0, sourceLocation: sourceLocation)
             #expect(counters.livePublications == 0, sourceLocation: sourceLocation)
+            #expect(counters.liveFetches == 0, sourceLocation: sourceLocation)
+            #expect(counters.liveFetchesServed == 0, sourceLocation: sourceLocation)
             #expect(counters.liveStreamsIn == 0, sourceLocation: sourceLocation)
             #expect(counters.liveStreamsOut == 0, sourceLocation: sourceLocation)
             #expect(counters.liveHeldStreams == 0, sourceLocation: sourceLocation)

@@ -21,6 +21,8 @@ public struct MoQSessionConfiguration: Sendable {
     public var heldStreamTimeout: Duration
     /// How long after PUBLISH_DONE streams that it announces may stay away (draft-18 §10.11).
     public var publishDoneTimeout: Duration
+    /// How long after FETCH_OK the stream of the objects may stay away; then the fetch is given up.
+    public var fetchStreamTimeout: Duration
     /// How many bytes a ``TrackPublisher`` may have queued before its subscriber counts as too far behind.
     public var maxQueuedBytesPerTrack: Int
     /// How many subgroups of a ``TrackPublisher`` may be open or undelivered before its subscriber counts as too far
@@ -50,6 +52,7 @@ public struct MoQSessionConfiguration: Sendable {
         self.maxHeldStreams = 64
         self.heldStreamTimeout = .seconds(5)
         self.publishDoneTimeout = .seconds(5)
+        self.fetchStreamTimeout = .seconds(30)
         self.maxQueuedBytesPerTrack = 16 << 20
         self.maxSubgroupsPerTrack = 4_096
         self.trackHighWatermark = 1 << 20

@@ -8,6 +8,10 @@ public struct MoQSessionCounters: Hashable, Sendable {
     public var liveSubscriptions = 0
     /// Subscriptions in which this side is the publisher.
     public var livePublications = 0
+    /// Fetches of ours that are accepted and not complete.
+    public var liveFetches = 0
+    /// Fetches of the peer that are accepted and not delivered.
+    public var liveFetchesServed = 0
     /// Data streams from the peer that are being read or held back.
     public var liveStreamsIn = 0
     /// Data streams to the peer that are not completely delivered.

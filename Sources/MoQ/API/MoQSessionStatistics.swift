@@ -36,6 +36,8 @@ extension MoQSessionCounters {
         self.liveRequests &+= other.liveRequests
         self.liveSubscriptions &+= other.liveSubscriptions
         self.livePublications &+= other.livePublications
+        self.liveFetches &+= other.liveFetches
+        self.liveFetchesServed &+= other.liveFetchesServed
         self.liveStreamsIn &+= other.liveStreamsIn
         self.liveStreamsOut &+= other.liveStreamsOut
         self.liveHeldStreams &+= other.liveHeldStreams

@@ -8,6 +8,8 @@ public enum NamespaceEvent: Hashable, Sendable {
     case published(TrackNamespace)
     /// A namespace that appeared earlier is gone.
     case withdrawn(TrackNamespace)
+    /// A track under the prefix exists, but the publisher cannot offer it: who wants it has to subscribe to it.
+    case blocked(FullTrackName)
     /// Nothing more will come. Once, last; with an error when neither side ended the subscription on purpose.
     case ended(MoQError?)
 }

@@ -2,7 +2,7 @@
 
 public import MoQWire
 
-/// A request of the peer to be told of namespaces. Loop only.
+/// A request of the peer to be told of namespaces, or to be offered the tracks in them. Loop only.
 ///
 /// Answer with ``accept()`` or ``reject(_:reason:)``, now or later. When the last reference goes away without an answer,
 /// the peer gets INTERNAL_ERROR. Keep it to report namespaces.
@@ -17,9 +17,15 @@ public final class IncomingSubscribeNamespace {
         self.entry.reject(.internalError, reason: "the request was not answered")
     }
 
-    /// What the peer sent.
+    /// What the peer sent. A SUBSCRIBE_TRACKS looks like a SUBSCRIBE_NAMESPACE that is interested in tracks.
     public var request: SubscribeNamespace {
         self.entry.request
+    }
+
+    /// Whether the peer sent SUBSCRIBE_TRACKS, which leaves out the tracks that the peer publishes itself
+    /// (draft-18 §6.1).
+    public var isSubscribeTracks: Bool {
+        self.entry.link.kind == .subscribeTracks
     }
 
     /// What the namespaces begin with.
@@ -56,6 +62,11 @@ public final class IncomingSubscribeNamespace {
     /// Reports that a namespace is gone. Left out when it was not reported.
     public func withdraw(_ namespace: TrackNamespace) {
         self.entry.withdraw(namespace)
+    }
+
+    /// Says that a track under the prefix cannot be offered (PUBLISH_BLOCKED), where the draft has a message for that.
+    public func block(_ track: FullTrackName) {
+        self.entry.block(track)
     }
 
     /// Ends the request from this side; nothing can be reported afterwards.

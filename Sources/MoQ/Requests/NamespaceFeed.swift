@@ -3,7 +3,7 @@
 import MoQProtocol
 import MoQWire
 
-/// A SUBSCRIBE_NAMESPACE of the peer, for as long as it stands. Loop only.
+/// A SUBSCRIBE_NAMESPACE or SUBSCRIBE_TRACKS of the peer, for as long as it stands. Loop only.
 final class NamespaceFeed: SessionRequest {
     let link: RequestLink
     let request: SubscribeNamespace
@@ -23,7 +23,7 @@ final class NamespaceFeed: SessionRequest {
         guard self.machine.accept() else {
             return
         }
-        self.link.send(.requestOk(RequestOk(requestID: self.link.id, answers: .subscribeNamespace)))
+        self.link.send(.requestOk(RequestOk(requestID: self.link.id, answers: self.link.kind)))
     }
 
     func reject(_ code: RequestErrorCode, reason: String) {
@@ -43,6 +43,12 @@ final class NamespaceFeed: SessionRequest {
     func withdraw(_ namespace: TrackNamespace) {
         if let suffix = self.machine.withdraw(namespace) {
             self.link.send(.namespaceDone(NamespaceDone(suffix: suffix)))
+        }
+    }
+
+    func block(_ track: FullTrackName) {
+        if let suffix = self.machine.suffix(of: track.namespace) {
+            self.link.send(.publishBlocked(PublishBlocked(suffix: suffix, name: track.name)))
         }
     }
 

@@ -3,13 +3,15 @@
 internal import MoQProtocol
 public import MoQWire
 
-/// A request of this side to be told of namespaces. Loop only.
+/// A request of this side to be told of namespaces, or to be offered the tracks in them. Loop only.
 public final class NamespaceSubscription {
     /// What the namespaces begin with.
     public let prefix: TrackNamespace
     /// The session.
     public let session: MoQSession
 
+    private let interest: SubscribeNamespace.Interest
+    private let forward: Bool?
     private let tokens: [AuthorizationToken]
     private var machine: NamespaceSubscriptionMachine
     private var link: RequestLink?
@@ -19,12 +21,16 @@ public final class NamespaceSubscription {
     init(
         session: MoQSession,
         prefix: TrackNamespace,
+        interest: SubscribeNamespace.Interest,
+        forward: Bool?,
         tokens: [AuthorizationToken],
         events: @escaping (NamespaceEvent) -> Void,
         response: @escaping (Result<Void, MoQError>) -> Void
     ) {
         self.session = session
         self.prefix = prefix
+        self.interest = interest
+        self.forward = forward
         self.tokens = tokens
         self.machine = NamespaceSubscriptionMachine(limit: session.configuration.maxNamespacesPerSubscription)
         self.events = events
@@ -58,7 +64,8 @@ public final class NamespaceSubscription {
     }
 
     private func forgetPrefix() {
-        if let index = self.session.prefixes.firstIndex(of: self.prefix) {
+        let (kind, prefix) = (self.kind, self.prefix)
+        if let index = self.session.prefixes.firstIndex(where: { $0.kind == kind && $0.prefix == prefix }) {
             self.session.prefixes.remove(at: index)
         }
     }
@@ -93,8 +100,10 @@ public final class NamespaceSubscription {
 }
 
 extension NamespaceSubscription: OutgoingRequest {
+    /// Where SUBSCRIBE_NAMESPACE can say that it is about tracks, there is no message of its own for that.
     var kind: RequestKind {
-        .subscribeNamespace
+        self.interest == .tracks && !self.session.profile.subscribeNamespaceHasOptions
+            ? .subscribeTracks : .subscribeNamespace
     }
 
     var isWithdrawn: Bool {
@@ -102,8 +111,19 @@ extension NamespaceSubscription: OutgoingRequest {
     }
 
     func openingMessage(id: RequestID) -> MoQMessage {
-        .subscribeNamespace(
-            SubscribeNamespace(requestID: id, prefix: self.prefix, interest: .namespaces, tokens: self.tokens)
+        guard self.kind == .subscribeNamespace else {
+            return .subscribeTracks(
+                SubscribeTracks(requestID: id, prefix: self.prefix, forward: self.forward, tokens: self.tokens)
+            )
+        }
+        return .subscribeNamespace(
+            SubscribeNamespace(
+                requestID: id,
+                prefix: self.prefix,
+                interest: self.interest,
+                forward: self.forward,
+                tokens: self.tokens
+            )
         )
     }
 
@@ -141,6 +161,9 @@ extension NamespaceSubscription: OutgoingRequest {
         case .namespaceDone(let message):
             try self.machine.receivedNamespaceDone(message.suffix)
             self.events?(.withdrawn(self.prefix.appending(message.suffix)))
+        case .publishBlocked(let message):
+            let namespace = self.prefix.appending(message.suffix)
+            self.events?(.blocked(FullTrackName(namespace: namespace, name: message.name)))
         case .requestUpdate(let update):
             self.link?.refuseUpdate(update.requestID, .notSupported, reason: "not the sender of the request")
         default:

@@ -37,6 +37,8 @@ public final class Subscription {
     private(set) var defaultPublisherPriority: UInt8 = 128
     private(set) var consumer: (any TrackConsumer)?
     let request: SubscribeRequest
+    /// The filter that was asked for last.
+    var wantedFilter: SubscriptionFilter?
     var machine: SubscriptionMachine
     var link: RequestLink?
     var response: ((Result<SubscribeOk, MoQError>) -> Void)?
@@ -56,6 +58,7 @@ public final class Subscription {
         self.session = session
         self.track = request.track
         self.request = request
+        self.wantedFilter = request.parameters.filter
         self.consumer = consumer
         self.response = response
         self.machine = SubscriptionMachine(gracePeriod: session.configuration.publishDoneTimeout)
@@ -71,6 +74,7 @@ public final class Subscription {
         self.session = link.session
         self.track = publish.track
         self.request = SubscribeRequest(track: publish.track, parameters: parameters)
+        self.wantedFilter = parameters.filter
         self.link = link
         self.consumer = consumer
         self.trackAlias = publish.trackAlias
@@ -170,6 +174,7 @@ public final class Subscription {
             response?(.failure(MoQError(code: .notExpressible, message: "the update could not be sent")))
             return
         }
+        self.wantedFilter = filter ?? self.wantedFilter
     }
 
     /// Stops reading all data streams of the subscription. Their windows close, so that the publisher has to wait; what

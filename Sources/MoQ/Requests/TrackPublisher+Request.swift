@@ -34,6 +34,7 @@ extension TrackPublisher: OutgoingRequest {
 
     func launched(_ link: RequestLink) {
         self.link = link
+        self.joiningLocation = self.largestObject
         self.session.publishedTracks.insert(self.track)
     }
 
@@ -142,6 +143,9 @@ extension TrackPublisher: OutgoingRequest {
         self.parameters.subgroupDeliveryTimeout =
             wanted.subgroupDeliveryTimeout ?? self.parameters.subgroupDeliveryTimeout
         self.parameters.newGroupRequest = wanted.newGroupRequest ?? self.parameters.newGroupRequest
+        if self.isForwarding, !wasForwarding, self.session.profile.joiningRule == .forwardState {
+            self.joiningLocation = self.largestObject
+        }
         self.link?.acceptUpdate(update.requestID, largest: self.largestObject)
         if self.isForwarding != wasForwarding {
             self.delegate?.trackPublisher(self, didChangeForward: self.isForwarding)

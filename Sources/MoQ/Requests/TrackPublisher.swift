@@ -49,6 +49,11 @@ public final class TrackPublisher {
     var newestGroup: UInt64 = 0
     var plannedEnd = TrackPublisherEnd.finished
     var heldUpdates: [RequestUpdate] = []
+    /// Joining fetches that wait for the answer to the SUBSCRIBE.
+    var waitingJoins: [WaitingJoin] = []
+    /// The largest location that was communicated when objects began to flow: where joining fetches end
+    /// (draft-18 §5.1, "Joining Location").
+    var joiningLocation: Location?
     var isLive = false
 
     /// Subgroups that are complete and not delivered.
@@ -180,8 +185,10 @@ public final class TrackPublisher {
         }
         self.onCancelled = nil
         _ = self.machine.accept()
+        self.joiningLocation = largest
         self.becomeLive()
         self.applyHeldUpdates()
+        self.settleWaitingJoins()
     }
 
     func reject(_ code: RequestErrorCode, reason: String, retryAfter: UInt64?) {
@@ -191,6 +198,7 @@ public final class TrackPublisher {
         self.onCancelled = nil
         self.dropHeldUpdates()
         self.session.publishedTracks.remove(self.track)
+        self.settleWaitingJoins()
         self.link?.refuse(code, reason: reason, retryAfter: retryAfter)
     }
 
@@ -229,6 +237,7 @@ public final class TrackPublisher {
 
     func forget() {
         self.dropHeldUpdates()
+        self.settleWaitingJoins()
         self.session.publishedTracks.remove(self.track)
         if self.isLive {
             self.isLive = false

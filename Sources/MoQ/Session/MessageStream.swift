@@ -30,6 +30,8 @@ final class MessageStream: ReceiveStreamReader, SendStreamDelegate {
     private(set) var requestID: RequestID?
     /// Whether the peer has answered the request that we opened the stream for.
     private(set) var isAnswered = false
+    /// The code with which the peer ended the stream abruptly, if it did.
+    private(set) var peerCode: StreamResetCode?
     /// Our updates of the request that the peer has not answered, oldest first.
     var pendingUpdates: [RequestID] = []
 
@@ -125,7 +127,7 @@ final class MessageStream: ReceiveStreamReader, SendStreamDelegate {
     }
 
     func receiveStream(_ stream: ReceiveStream, wasResetWith code: UInt64) {
-        self.peerCancelled("RESET_STREAM on a control stream")
+        self.peerCancelled("RESET_STREAM on a control stream", code)
     }
 
     func receiveStreamSessionClosed(_ stream: ReceiveStream) {}
@@ -133,7 +135,7 @@ final class MessageStream: ReceiveStreamReader, SendStreamDelegate {
     func sendStreamDidDrain(_ stream: SendStream) {}
 
     func sendStream(_ stream: SendStream, peerStoppedSending code: UInt64) {
-        self.peerCancelled("STOP_SENDING on a control stream")
+        self.peerCancelled("STOP_SENDING on a control stream", code)
     }
 
     func sendStreamDidComplete(_ stream: SendStream) {}
@@ -319,10 +321,11 @@ final class MessageStream: ReceiveStreamReader, SendStreamDelegate {
         }
     }
 
-    private func peerCancelled(_ what: String) {
+    private func peerCancelled(_ what: String, _ code: UInt64) {
         guard self.canRead else {
             return
         }
+        self.peerCode = StreamResetCode(wireValue: code, in: self.session.profile)
         switch self.purpose {
         case .control:
             self.session.close(.protocolViolation(what))

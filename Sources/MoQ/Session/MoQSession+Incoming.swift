@@ -49,7 +49,7 @@ extension MoQSession {
         switch message {
         case .subscribe(let subscribe):
             try TokenRules.checkRequest(subscribe.tokens)
-            self.receive(subscribe, link)
+            try self.receive(subscribe, link)
         case .publish(let publish):
             try TokenRules.checkRequest(publish.tokens)
             try self.receive(publish, link)
@@ -61,9 +61,28 @@ extension MoQSession {
         case .subscribeNamespace(let request):
             try TokenRules.checkRequest(request.tokens)
             self.receive(request, link)
+        case .fetch(let request):
+            try TokenRules.checkRequest(request.tokens)
+            try self.receive(request, link)
+        case .trackStatus(let request):
+            try TokenRules.checkRequest(request.tokens)
+            let entry = ReceivedTrackStatus(link: link, request: request)
+            self.register(entry, link)
+            self.handler?.session(self, didReceive: IncomingTrackStatus(entry: entry))
+        case .subscribeTracks(let request):
+            try TokenRules.checkRequest(request.tokens)
+            self.receive(
+                SubscribeNamespace(
+                    requestID: request.requestID,
+                    prefix: request.prefix,
+                    interest: .tracks,
+                    forward: request.forward,
+                    tokens: request.tokens
+                ),
+                link
+            )
         default:
-            self.totals.requestsNotSupported &+= 1
-            link.refuse(.notSupported, reason: "\(kind) is not implemented")
+            throw .protocolViolation("message that makes no request")
         }
     }
 
@@ -76,20 +95,22 @@ extension MoQSession {
         return self.requests.keys.count { $0.issuer != self.role } < limit
     }
 
-    private func register(_ request: any SessionRequest, _ link: RequestLink) {
+    /// The request is in the session's hands from now on.
+    func register(_ request: any SessionRequest, _ link: RequestLink) {
         self.requests[link.id] = request
         if link.stream.isRequestStream {
             link.stream.request = request
         }
     }
 
-    private func receive(_ request: Subscribe, _ link: RequestLink) {
+    private func receive(_ request: Subscribe, _ link: RequestLink) throws(ProtocolViolation) {
         guard !self.publishedTracks.contains(request.track) else {
             link.refuse(.duplicateSubscription, reason: "there is a subscription to this track already")
             return
         }
         let publisher = TrackPublisher(link: link, request: request)
         self.register(publisher, link)
+        try self.deliverHeldJoins(of: publisher, link.id)
         self.handler?.session(self, didReceive: IncomingSubscribe(entry: publisher, request: request))
     }
 
@@ -128,11 +149,15 @@ extension MoQSession {
     }
 
     private func receive(_ request: SubscribeNamespace, _ link: RequestLink) {
-        guard !self.peerPrefixes.values.contains(where: { $0.overlaps(request.prefix) }) else {
+        // Each kind of request has an overlap space of its own.
+        let overlaps = self.peerPrefixes.values.contains {
+            $0.kind == link.kind && $0.prefix.overlaps(request.prefix)
+        }
+        guard !overlaps else {
             link.refuse(.prefixOverlap, reason: "the prefix overlaps with another one of this session")
             return
         }
-        self.peerPrefixes[link.id] = request.prefix
+        self.peerPrefixes[link.id] = (link.kind, request.prefix)
         let feed = NamespaceFeed(link: link, request: request)
         self.register(feed, link)
         self.handler?.session(self, didReceive: IncomingSubscribeNamespace(entry: feed))

@@ -80,17 +80,68 @@ extension MoQSession {
         let subscription = NamespaceSubscription(
             session: self,
             prefix: prefix,
+            interest: .namespaces,
+            forward: nil,
             tokens: tokens,
             events: events,
             response: response
         )
-        if self.prefixes.contains(where: { $0.overlaps(prefix) }) {
+        self.launch(subscription)
+        return subscription
+    }
+
+    /// Asks for a PUBLISH of every track below a prefix, now and later (draft-18 §10.19, "SUBSCRIBE_TRACKS"; up to
+    /// draft 16 a SUBSCRIBE_NAMESPACE that is interested in tracks).
+    ///
+    /// The tracks come through the ``MoQSessionHandler``, like any other PUBLISH. `forward` is the forward
+    /// state that they are offered with, true when it is nil. `response` is called once, on the loop, never from inside
+    /// this call. After a success `events` is called with every track that cannot be offered and, once and last, with
+    /// ``NamespaceEvent/ended(_:)``.
+    @discardableResult
+    public func subscribeTracks(
+        _ prefix: TrackNamespace,
+        forward: Bool? = nil,
+        tokens: [AuthorizationToken] = [],
+        events: @escaping (NamespaceEvent) -> Void,
+        response: @escaping (Result<Void, MoQError>) -> Void
+    ) -> NamespaceSubscription {
+        let subscription = NamespaceSubscription(
+            session: self,
+            prefix: prefix,
+            interest: .tracks,
+            forward: forward,
+            tokens: tokens,
+            events: events,
+            response: response
+        )
+        self.launch(subscription)
+        return subscription
+    }
+
+    /// Asks about a track without subscribing to it (draft-18 §10.14, "TRACK_STATUS").
+    ///
+    /// `response` is called once, on the loop, never from inside this call. A success says what a SUBSCRIBE_OK would say:
+    /// the largest location and, from draft 18 on, the properties of the track.
+    @discardableResult
+    public func trackStatus(
+        of track: FullTrackName,
+        tokens: [AuthorizationToken] = [],
+        response: @escaping (Result<RequestOk, MoQError>) -> Void
+    ) -> TrackStatusQuery {
+        let query = TrackStatusQuery(session: self, track: track, tokens: tokens, response: response)
+        self.launch(query)
+        return query
+    }
+
+    /// Follows a prefix, unless it overlaps with another one that is followed with the same kind of request.
+    private func launch(_ subscription: NamespaceSubscription) {
+        let (kind, prefix) = (subscription.kind, subscription.prefix)
+        if self.prefixes.contains(where: { $0.kind == kind && $0.prefix.overlaps(prefix) }) {
             self.failLater(subscription, .prefixOverlap, "\(prefix) overlaps with another prefix of the session")
         } else {
-            self.prefixes.append(prefix)
-            self.launch(subscription)
+            self.prefixes.append((kind, prefix))
+            self.launch(subscription as any OutgoingRequest)
         }
-        return subscription
     }
 
     /// Whether a request of this kind for this track has not gone out yet.
@@ -101,7 +152,7 @@ extension MoQSession {
     // MARK: Launching
 
     /// Sends a request as soon as that is possible.
-    private func launch(_ request: any OutgoingRequest) {
+    func launch(_ request: any OutgoingRequest) {
         self.loop.assertOnLoop()
         guard self.isOpen else {
             self.failLater(request, .sessionClosed, "the session is closed")
@@ -119,7 +170,8 @@ extension MoQSession {
         self.launchWaiting()
     }
 
-    private func failLater(_ request: any OutgoingRequest, _ code: MoQError.Code, _ message: String) {
+    /// Fails a request that cannot be made, but not from inside the call that makes it.
+    func failLater(_ request: any OutgoingRequest, _ code: MoQError.Code, _ message: String) {
         let error = MoQError(code: code, message: message)
         _ = self.loop.schedule(after: .zero) {
             request.launchFailed(error)

@@ -69,9 +69,9 @@ public final class MoQSession {
     /// Tracks that the peer subscribes to, or that we offer.
     var publishedTracks: Set<FullTrackName> = []
     /// Prefixes that the peer has subscribed to.
-    var peerPrefixes: [RequestID: TrackNamespace] = [:]
+    var peerPrefixes: [RequestID: (kind: RequestKind, prefix: TrackNamespace)] = [:]
     /// Prefixes that we have subscribed to.
-    var prefixes: [TrackNamespace] = []
+    var prefixes: [(kind: RequestKind, prefix: TrackNamespace)] = []
 
     /// The subscriptions that data streams belong to.
     var aliases: [TrackAlias: Subscription] = [:]
@@ -81,6 +81,8 @@ public final class MoQSession {
     var nextAlias: UInt64 = 0
     /// Publishers that have sent PUBLISH_DONE and wait for their streams to be delivered.
     var lingering: [ObjectIdentifier: TrackPublisher] = [:]
+    /// Joining fetches of the peer that overtook the subscription with this id.
+    var heldJoins: [(id: RequestID, join: WaitingJoin)] = []
     /// Data streams that wait for their subscription.
     var heldStreams: [IngressStream] = []
 
@@ -258,6 +260,7 @@ public final class MoQSession {
         self.updates = [:]
         self.waiting = []
         self.heldRequests = []
+        self.heldJoins = []
         for request in requests {
             request.sessionClosed(closure)
         }

@@ -103,6 +103,8 @@ final class RequestLink {
             switch (self.kind, self.isOurs) {
             case (.subscribe, true), (.publish, false):
                 self.send(.unsubscribe(Unsubscribe(requestID: self.id)))
+            case (.fetch, true):
+                self.send(.fetchCancel(FetchCancel(requestID: self.id)))
             case (.publishNamespace, true):
                 self.send(.publishNamespaceDone(PublishNamespaceDone(requestID: self.id)))
             case (.publishNamespace, false):

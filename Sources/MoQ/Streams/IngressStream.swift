@@ -9,6 +9,7 @@ import WebTransport
 ///
 /// ```
 ///   unknown ──► control (draft 18)
+///      │ ├────► fetch
 ///      │ └────► padding
 ///      └──► header ──► subgroup ──► over
 ///             └──► held ──┘   (nobody knows the track alias yet)
@@ -19,6 +20,7 @@ final class IngressStream: ReceiveStreamReader {
     private enum State {
         case unknown
         case control(MessageStream)
+        case fetch(IngressFetch)
         case padding
         case header
         case held
@@ -106,22 +108,35 @@ final class IngressStream: ReceiveStreamReader {
     // MARK: Reading
 
     func receiveStream(_ stream: ReceiveStream, didReceive bytes: RawSpan, isFinished: Bool) -> Int {
-        if case .control(let control) = self.state {
-            return control.receiveStream(stream, didReceive: bytes, isFinished: isFinished)
+        if let successor = self.successor {
+            return successor.receiveStream(stream, didReceive: bytes, isFinished: isFinished)
         }
         return self.read(bytes, isFinished: isFinished)
     }
 
     func receiveStream(_ stream: ReceiveStream, wasResetWith code: UInt64) {
-        if case .control(let control) = self.state {
-            control.receiveStream(stream, wasResetWith: code)
+        if let successor = self.successor {
+            successor.receiveStream(stream, wasResetWith: code)
             return
         }
         self.finished { $0.reset(StreamResetCode(wireValue: code, in: self.session.profile)) }
     }
 
     func receiveStreamSessionClosed(_ stream: ReceiveStream) {
+        if let successor = self.successor {
+            successor.receiveStreamSessionClosed(stream)
+            return
+        }
         self.finished { $0.reset(.sessionClosed) }
+    }
+
+    /// Who has taken over, because it is no stream of a subgroup.
+    private var successor: (any ReceiveStreamReader)? {
+        switch self.state {
+        case .control(let control): control
+        case .fetch(let fetch): fetch
+        case .unknown, .padding, .header, .held, .subgroup, .over: nil
+        }
     }
 
     private func read(_ bytes: RawSpan, isFinished: Bool) -> Int {
@@ -142,6 +157,8 @@ final class IngressStream: ReceiveStreamReader {
                     try self.begin(type)
                 case .control(let control):
                     return offset + control.receiveStream(self.stream, didReceive: rest, isFinished: isFinished)
+                case .fetch(let fetch):
+                    return offset + fetch.receiveStream(self.stream, didReceive: rest, isFinished: isFinished)
                 case .held:
                     return self.hold(rest, consumed: offset, isFinished: isFinished)
                 case .header, .subgroup:
@@ -183,8 +200,7 @@ final class IngressStream: ReceiveStreamReader {
         case .padding:
             self.state = .padding
         case .fetch:
-            // Nothing was fetched, so it belongs to nothing.
-            self.stop(.cancelled)
+            self.state = .fetch(IngressFetch(session: self.session, stream: self.stream))
         }
     }
 
@@ -209,7 +225,7 @@ final class IngressStream: ReceiveStreamReader {
 
     private func end(unread: Int) throws(MoQWireError) {
         switch self.state {
-        case .over, .control, .held:
+        case .over, .control, .fetch, .held:
             break
         case .padding:
             self.finished { _ in }
@@ -300,7 +316,7 @@ final class IngressStream: ReceiveStreamReader {
     /// Ends the stream for this side, and tells the consumer how.
     private func finished(_ tell: (any SubgroupConsumer) -> Void) {
         switch self.state {
-        case .over, .control:
+        case .over, .control, .fetch:
             return
         case .held:
             self.session.releaseHeld(self)

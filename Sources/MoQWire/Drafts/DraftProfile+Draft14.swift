@@ -24,6 +24,7 @@ extension DraftProfile {
         misplacedParameter: .ignore,
         repeatedSetupOption: .violation,
         hasRequestLimit: true,
+        joiningRule: .largestObjectFilter,
         parameters: [
             ParameterDescriptor(
                 0x02,

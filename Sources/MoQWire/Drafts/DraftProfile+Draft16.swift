@@ -23,6 +23,7 @@ extension DraftProfile {
         misplacedParameter: .ignore,
         repeatedSetupOption: .violation,
         hasRequestLimit: true,
+        joiningRule: .largestObjectFilter,
         parameters: [
             ParameterDescriptor(
                 0x02,

@@ -24,6 +24,7 @@ extension DraftProfile {
         misplacedParameter: .violation,
         repeatedSetupOption: .ignore,
         hasRequestLimit: false,
+        joiningRule: .forwardState,
         parameters: [
             ParameterDescriptor(
                 0x02,

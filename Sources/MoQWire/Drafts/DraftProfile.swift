@@ -68,6 +68,8 @@ public struct DraftProfile: Sendable {
     public var repeatedSetupOption: Reaction
     /// Whether MAX_REQUEST_ID is a setup option.
     public var hasRequestLimit: Bool
+    /// Which subscriptions a joining fetch may refer to.
+    public var joiningRule: JoiningRule
     /// The message parameters.
     public var parameters: [ParameterDescriptor]
     /// The control messages. Where a number has two rows, or a message two numbers, the first row is the one to write.

@@ -16,31 +16,37 @@ final class RawHarness {
     let peer: RawPeer
     let profile: DraftProfile
 
-    /// `role` is the side of the peer.
-    init(_ profile: DraftProfile, peer role: Role, configuration: MoQSessionConfiguration = MoQSessionConfiguration()) {
+    /// `role` is the side of the peer. The session is told to `other` instead of ``handler`` if there is one.
+    init(
+        _ profile: DraftProfile,
+        peer role: Role,
+        configuration: MoQSessionConfiguration = MoQSessionConfiguration(),
+        handler other: (any MoQSessionHandler)? = nil
+    ) {
         self.profile = profile
         self.loop = ManualLoopDriver.makeLoop()
         self.driver = ManualLoopDriver(loop: self.loop)
         self.link = InMemoryLink(loop: self.loop)
         let own: InMemoryWebTransport = role == .client ? self.link.server : self.link.client
-        let other: InMemoryWebTransport = role == .client ? self.link.client : self.link.server
+        let far: InMemoryWebTransport = role == .client ? self.link.client : self.link.server
         self.session = MoQSession(
             transport: own,
             loop: self.loop,
             profile: profile,
             configuration: configuration,
-            handler: self.handler
+            handler: other ?? self.handler
         )
-        self.peer = RawPeer(other, profile: profile)
+        self.peer = RawPeer(far, profile: profile)
     }
 
     /// With both SETUPs exchanged.
     static func established(
         _ profile: DraftProfile,
         peer role: Role,
-        configuration: MoQSessionConfiguration = MoQSessionConfiguration()
+        configuration: MoQSessionConfiguration = MoQSessionConfiguration(),
+        handler: (any MoQSessionHandler)? = nil
     ) throws -> RawHarness {
-        let harness = RawHarness(profile, peer: role, configuration: configuration)
+        let harness = RawHarness(profile, peer: role, configuration: configuration, handler: handler)
         harness.session.start()
         try harness.peer.setUp()
         harness.run()

@@ -15,6 +15,8 @@ final class RawPeer: WebTransportHandler, ReceiveStreamReader {
     var resets: [UInt64] = []
     /// Streams that the session under test opened.
     var requests: [BidirectionalStream] = []
+    /// Unidirectional streams that the session under test opened.
+    var dataStreams: [ReceiveStream] = []
     private var contexts: [ObjectIdentifier: StreamContext] = [:]
 
     init(_ transport: any WebTransportSession, profile: DraftProfile) {
@@ -82,6 +84,28 @@ final class RawPeer: WebTransportHandler, ReceiveStreamReader {
         return stream
     }
 
+    /// Answers the session's last request, on its stream where the draft wants that.
+    func reply(_ message: MoQMessage) throws {
+        guard self.profile.controlShape == .pairWithRequestStreams, let stream = self.requests.last else {
+            try self.sendControl(message)
+            return
+        }
+        try stream.send.write(Bytes(try self.bytes(message)))
+    }
+
+    /// The bytes of a fetch stream. `body` writes what follows the header.
+    func fetchStream(
+        _ id: RequestID,
+        order: GroupOrder = .ascending,
+        _ body: (inout FetchStreamEncoder, inout [UInt8]) throws -> Void = { _, _ in }
+    ) throws -> [UInt8] {
+        var encoder = FetchStreamEncoder(profile: self.profile, groupOrder: order)
+        var bytes: [UInt8] = []
+        try encoder.encode(requestID: id, into: &bytes)
+        try body(&encoder, &bytes)
+        return bytes
+    }
+
     /// Sends a unidirectional stream.
     @discardableResult
     func send(uni bytes: [UInt8], finish: Bool = false) throws -> SendStream {
@@ -116,6 +140,7 @@ final class RawPeer: WebTransportHandler, ReceiveStreamReader {
     }
 
     func transport(_ transport: any WebTransportSession, didOpen stream: ReceiveStream) {
+        self.dataStreams.append(stream)
         self.read(stream, .controlStart)
     }
 

@@ -10,6 +10,8 @@ final class RecordingHandler: MoQSessionHandler {
     var publishes: [IncomingPublish] = []
     var announcements: [IncomingPublishNamespace] = []
     var feeds: [IncomingSubscribeNamespace] = []
+    var fetches: [IncomingFetch] = []
+    var statuses: [IncomingTrackStatus] = []
     var goaways: [(uri: String?, timeout: Duration?)] = []
     var closures: [MoQSessionClosure] = []
 
@@ -18,6 +20,8 @@ final class RecordingHandler: MoQSessionHandler {
     var onPublish: ((IncomingPublish) -> Void)?
     var onAnnouncement: ((IncomingPublishNamespace) -> Void)?
     var onFeed: ((IncomingSubscribeNamespace) -> Void)?
+    var onFetch: ((IncomingFetch) -> Void)?
+    var onTrackStatus: ((IncomingTrackStatus) -> Void)?
     var onGoaway: ((MoQSession) -> Void)?
     var onClose: ((MoQSession) -> Void)?
 
@@ -58,6 +62,22 @@ final class RecordingHandler: MoQSessionHandler {
         }
     }
 
+    func session(_ session: MoQSession, didReceive request: IncomingFetch) {
+        if let onFetch = self.onFetch {
+            onFetch(request)
+        } else {
+            self.fetches.append(request)
+        }
+    }
+
+    func session(_ session: MoQSession, didReceive request: IncomingTrackStatus) {
+        if let onTrackStatus = self.onTrackStatus {
+            onTrackStatus(request)
+        } else {
+            self.statuses.append(request)
+        }
+    }
+
     func session(_ session: MoQSession, didReceiveGoaway uri: String?, timeout: Duration?) {
         self.goaways.append((uri, timeout))
         self.onGoaway?(session)
@@ -95,4 +115,15 @@ final class RecordingDelegate: TrackPublisherDelegate {
         self.ends.append(end)
         self.onEnd?(publisher)
     }
+}
+
+/// A handler that implements nothing but what it must.
+final class BareHandler: MoQSessionHandler {
+    func sessionDidSetUp(_ session: MoQSession) {}
+    func session(_ session: MoQSession, didReceive request: IncomingSubscribe) {}
+    func session(_ session: MoQSession, didReceive request: IncomingPublish) {}
+    func session(_ session: MoQSession, didReceive request: IncomingPublishNamespace) {}
+    func session(_ session: MoQSession, didReceive request: IncomingSubscribeNamespace) {}
+    func session(_ session: MoQSession, didReceiveGoaway uri: String?, timeout: Duration?) {}
+    func session(_ session: MoQSession, didClose closure: MoQSessionClosure) {}
 }
