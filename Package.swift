@@ -76,7 +76,7 @@ let package = Package(
         ),
         .target(
             name: "MoQRelay",
-            dependencies: ["MoQ", "MoQWire", "WebTransport", "PacketLoop", logging],
+            dependencies: ["MoQ", "MoQWire", "WebTransport", "PacketLoop", deque, logging],
             swiftSettings: settings
         ),
         .target(

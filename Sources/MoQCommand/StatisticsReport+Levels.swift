@@ -156,7 +156,16 @@ extension StatisticsReport {
                 "tracks": .of(relay.live.tracks), "upstreams": .of(relay.live.upstreams),
                 "subscribers": .of(relay.live.subscribers), "pending": .of(relay.live.pendingSubscribers),
                 "listeners": .of(relay.live.namespaceSubscriptions), "subgroups": .of(relay.live.subgroups),
-                "paused": .of(relay.live.pausedTracks),
+                "paused": .of(relay.live.pausedTracks), "fetches": .of(relay.live.fetches),
+                "upstream_fetches": .of(relay.live.upstreamFetches),
+            ]
+        )
+        self.add(
+            "relay_cache",
+            [
+                "bytes": .of(relay.cachedBytes), "hits": .of(relay.cacheHits), "misses": .of(relay.cacheMisses),
+                "evictions": .of(relay.cacheEvictions), "fetches": .of(relay.fetches),
+                "upstream_fetches": .of(relay.upstreamFetches), "unknown": .of(relay.fetchGapsUnknown),
             ]
         )
         self.add(

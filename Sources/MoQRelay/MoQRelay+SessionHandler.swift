@@ -24,6 +24,22 @@ extension MoQRelay: MoQSessionHandler {
         }
     }
 
+    /// Answers a fetch from memory and from the publisher.
+    public func session(_ session: MoQSession, didReceive request: IncomingFetch) {
+        self.log.debug("FETCH", metadata: Self.metadata(of: session, about: "\(request.track)"))
+        if let peer = self.peer(for: session) {
+            self.fetch(request, from: peer)
+        }
+    }
+
+    /// Says what is known about a track.
+    public func session(_ session: MoQSession, didReceive request: IncomingTrackStatus) {
+        self.log.debug("TRACK_STATUS", metadata: Self.metadata(of: session, about: "\(request.track)"))
+        if let peer = self.peer(for: session) {
+            self.trackStatus(request, from: peer)
+        }
+    }
+
     /// Takes a track that a publisher offers.
     public func session(_ session: MoQSession, didReceive request: IncomingPublish) {
         self.log.debug("PUBLISH", metadata: Self.metadata(of: session, about: "\(request.track)"))

@@ -20,10 +20,10 @@ public import WebTransport
 /// 3. otherwise the answer is DOES_NOT_EXIST, at once.
 ///
 /// A publisher is asked for a track by one subscription at a time. Draft 18 (§9.5) would have a relay subscribe to all
-/// publishers of a namespace and drop duplicate objects; without a cache there is nothing to compare them with, so the
-/// others stand by.
+/// publishers of a namespace and drop duplicate objects; here the others stand by.
 ///
-/// Objects are not kept: a subscription that asks for the past begins with what is live.
+/// Objects that were forwarded are remembered for a while, within bounds. A subscription begins with what is live; a FETCH is
+/// answered from memory and completed from the publisher. What is remembered of a track is forgotten with its publisher.
 public final class MoQRelay {
     /// The loop that the relay lives on.
     public let loop: PacketLoop
@@ -33,7 +33,10 @@ public final class MoQRelay {
     }
     /// What the relay has in hand and what it has done. (loop)
     public var counters: MoQRelayCounters {
-        self.ledger.counters
+        var counters = self.ledger.counters
+        counters.cachedBytes = self.cache.cost
+        counters.cacheEvictions = self.cache.evictions
+        return counters
     }
     /// Whether the relay is being shut down: GOAWAY went out, and new requests are refused.
     public private(set) var isDraining = false
@@ -50,6 +53,10 @@ public final class MoQRelay {
     var tracks: [FullTrackName: TrackForwarder] = [:]
     /// The tracks that were offered with PUBLISH, by namespace and name.
     var publishedTracks = NamespaceTree<[[UInt8]: TrackForwarder]>()
+    /// What is remembered of the tracks.
+    let cache: ObjectCache
+    /// The relay's own fetches, by track.
+    var fills: [FullTrackName: [FetchFill]] = [:]
 
     private var drainTimer: LoopTimer?
     private var drainCompletion: (() -> Void)?
@@ -59,6 +66,11 @@ public final class MoQRelay {
         self.loop = loop
         self.ledger = RelayLedger(loop: loop, configuration: configuration)
         self.announcements = NamespaceTree(maximumCount: configuration.maximumNamespaces)
+        self.cache = ObjectCache(
+            maximumCost: configuration.maximumCachedBytes,
+            maximumGroups: configuration.maximumCachedGroupsPerTrack,
+            maximumAge: configuration.maximumCacheAge
+        )
     }
 
     /// Takes a connection: makes its session, with the relay as handler, and starts it. (loop)
@@ -198,6 +210,7 @@ public final class MoQRelay {
             feed.trackEnded(TrackEnd(cause: .sessionClosed, status: .internalError, reason: "the publisher is gone"))
         }
         peer.upstreams = [:]
+        self.forgetTracks(of: peer)
         if self.isDraining, self.peers.isEmpty {
             self.finishDraining()
         }

@@ -28,7 +28,16 @@ public struct MoQRelayConfiguration: Sendable {
     public var maximumSubscriptionsPerSession: Int
     /// How many namespace subscriptions one session may have.
     public var maximumNamespaceSubscriptionsPerSession: Int
-    /// How long a publisher may take to answer a SUBSCRIBE before its subscribers are told TIMEOUT.
+    /// How many fetches one session may have open.
+    public var maximumFetchesPerSession: Int
+    /// How much the remembered objects may count, in bytes; 0 for a relay that remembers nothing.
+    public var maximumCachedBytes: Int
+    /// How many groups of one track are remembered.
+    public var maximumCachedGroupsPerTrack: Int
+    /// How long an object is served after it arrived; a track can only shorten that (MAX_CACHE_DURATION).
+    public var maximumCacheAge: Duration
+    /// How long a publisher may take to answer a SUBSCRIBE before its subscribers are told TIMEOUT, or keep a fetch waiting
+    /// before what is missing is reported as unknown.
     public var upstreamResponseTimeout: Duration
     /// What the sessions made by ``MoQRelay/accept(_:profile:)`` are configured with.
     public var session: MoQSessionConfiguration
@@ -45,6 +54,10 @@ public struct MoQRelayConfiguration: Sendable {
         maximumPendingSubscribersPerTrack: Int = 1_000,
         maximumSubscriptionsPerSession: Int = 1_000,
         maximumNamespaceSubscriptionsPerSession: Int = 100,
+        maximumFetchesPerSession: Int = 100,
+        maximumCachedBytes: Int = 64 << 20,
+        maximumCachedGroupsPerTrack: Int = 1_000,
+        maximumCacheAge: Duration = .seconds(300),
         upstreamResponseTimeout: Duration = .seconds(10),
         session: MoQSessionConfiguration = MoQSessionConfiguration()
     ) {
@@ -58,6 +71,10 @@ public struct MoQRelayConfiguration: Sendable {
         self.maximumPendingSubscribersPerTrack = maximumPendingSubscribersPerTrack
         self.maximumSubscriptionsPerSession = maximumSubscriptionsPerSession
         self.maximumNamespaceSubscriptionsPerSession = maximumNamespaceSubscriptionsPerSession
+        self.maximumFetchesPerSession = maximumFetchesPerSession
+        self.maximumCachedBytes = maximumCachedBytes
+        self.maximumCachedGroupsPerTrack = maximumCachedGroupsPerTrack
+        self.maximumCacheAge = maximumCacheAge
         self.upstreamResponseTimeout = upstreamResponseTimeout
         self.session = session
     }

@@ -20,6 +20,10 @@ public struct MoQRelayCounters: Hashable, Sendable {
         public var namespaceSubscriptions = 0
         /// Subgroup streams that are being forwarded.
         public var subgroups = 0
+        /// Fetches of subscribers that are not complete.
+        public var fetches = 0
+        /// Fetches of the relay from publishers.
+        public var upstreamFetches = 0
         /// Tracks whose publisher is held back because every subscriber lags.
         public var pausedTracks = 0
 
@@ -42,6 +46,21 @@ public struct MoQRelayCounters: Hashable, Sendable {
     public var subscribers: UInt64 = 0
     /// Namespace subscriptions that were accepted.
     public var namespaceSubscriptions: UInt64 = 0
+
+    /// Fetches of subscribers.
+    public var fetches: UInt64 = 0
+    /// Fetches made from publishers.
+    public var upstreamFetches: UInt64 = 0
+    /// What the remembered objects count at the moment: payload, properties and a share for the bookkeeping.
+    public var cachedBytes = 0
+    /// Objects of fetches that were served from memory.
+    public var cacheHits: UInt64 = 0
+    /// Ranges of fetches that were not in memory, so that a publisher was asked for them.
+    public var cacheMisses: UInt64 = 0
+    /// Groups thrown out of memory for want of room.
+    public var cacheEvictions: UInt64 = 0
+    /// Ranges of fetches that were reported as unknown.
+    public var fetchGapsUnknown: UInt64 = 0
 
     /// Objects that arrived, once each.
     public var objectsIn: UInt64 = 0
@@ -71,7 +90,7 @@ public struct MoQRelayCounters: Hashable, Sendable {
     public var requestsOverLimit: UInt64 = 0
     /// Subscriptions to tracks that nobody publishes.
     public var tracksNotFound: UInt64 = 0
-    /// Publishers that did not answer a SUBSCRIBE in time.
+    /// Publishers that did not answer a SUBSCRIBE or a FETCH in time.
     public var upstreamTimeouts: UInt64 = 0
 
     /// Nothing done yet.

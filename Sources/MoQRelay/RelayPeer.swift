@@ -22,6 +22,9 @@ final class RelayPeer {
     /// What the relay is subscribed to on this session.
     var upstreams: [FullTrackName: UpstreamFeed] = [:]
 
+    /// The fetches of the peer.
+    var fetches: [ObjectIdentifier: RelayFetch] = [:]
+
     /// How far a subscription of the peer is.
     enum Subscribing {
         /// It waits for the publisher's answer.
@@ -39,6 +42,6 @@ final class RelayPeer {
     /// Whether nothing is going on with the session.
     var isIdle: Bool {
         self.announcements.isEmpty && self.namespaceFeeds.isEmpty && self.subscriptions.isEmpty
-            && self.upstreams.isEmpty
+            && self.upstreams.isEmpty && self.fetches.isEmpty
     }
 }

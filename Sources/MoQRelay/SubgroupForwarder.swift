@@ -8,7 +8,8 @@ import WebTransport
 ///
 /// Each subscriber has a leg. A leg opens its own stream when the subscriber's filter and forward state allow, at the
 /// earliest with the subgroup itself and otherwise in front of a whole object, so a subscriber that joins in the middle
-/// starts with the next object. Payload is passed on by reference; per object there is no look-up and no allocation.
+/// starts with the next object. Payload is passed on by reference; per object nothing is looked up. What is passed on
+/// is remembered as well, unless the relay has no memory.
 ///
 /// A consumer may end its subscriber from inside a call (it was too far behind), and so change the legs while they are
 /// being walked. Legs are therefore only emptied then, and taken out when the walk is over.
@@ -36,6 +37,8 @@ final class SubgroupForwarder: SubgroupConsumer {
     /// Kept until the subgroup ends, and so not longer than the publisher's stream.
     private var forwarder: TrackForwarder?
     private var legs: [Leg] = []
+    /// Remembers the objects; nil in a relay without a memory.
+    private var recorder: SubgroupRecorder?
     private var hasBegun = false
     private var walks = 0
     private var needsSweep = false
@@ -45,6 +48,7 @@ final class SubgroupForwarder: SubgroupConsumer {
         self.description = description
         self.forwarder = forwarder
         self.ledger = ledger
+        self.recorder = forwarder.cache.map { SubgroupRecorder(description, cache: $0, loop: ledger.loop) }
     }
 
     /// Adds a subscriber. One that is there when the subgroup begins gets the stream with its beginning.
@@ -91,6 +95,7 @@ final class SubgroupForwarder: SubgroupConsumer {
         let location = Location(group: self.description.group, object: object.objectID)
         self.forwarder?.observed(location)
         self.ledger.counters.objectsIn &+= 1
+        self.recorder?.begin(object)
         var handed: UInt64 = 0
         var hasRoom = false
         self.walk { index in
@@ -118,6 +123,7 @@ final class SubgroupForwarder: SubgroupConsumer {
 
     func receive(payload: Bytes) {
         self.ledger.counters.bytesIn &+= UInt64(payload.count)
+        self.recorder?.append(payload)
         var handed: UInt64 = 0
         var hasRoom = false
         self.walk { index in
@@ -132,10 +138,12 @@ final class SubgroupForwarder: SubgroupConsumer {
     }
 
     func finish() {
+        self.recorder?.finish()
         self.end { $0.finish() }
     }
 
     func reset(_ code: StreamResetCode) {
+        self.recorder?.abandon()
         self.end { $0.reset(code) }
     }
 
@@ -145,6 +153,7 @@ final class SubgroupForwarder: SubgroupConsumer {
         }
         // Out of the forwarder's list first: nobody may join a subgroup that is ending.
         self.isOver = true
+        self.recorder = nil
         let forwarder = self.forwarder
         self.forwarder = nil
         forwarder?.subgroupEnded(self)

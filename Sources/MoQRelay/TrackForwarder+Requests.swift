@@ -130,7 +130,7 @@ extension TrackForwarder {
             feed.established()
             self.askedPublishers = []
             self.refusal = nil
-            self.learn(largest: answer.largestObject, properties: answer.properties)
+            self.learn(largest: answer.largestObject, properties: answer.properties, from: feed.owner)
             self.acceptWaiting()
         case .failure(let error):
             feed.end()
@@ -218,7 +218,11 @@ extension TrackForwarder {
         let wasPublished = self.isPublished
         let feed = UpstreamFeed(origin: .published, owner: owner, forwarder: self, forward: forward)
         self.use(feed)
-        self.learn(largest: request.request.largestObject, properties: request.request.properties)
+        self.learn(
+            largest: request.request.largestObject,
+            properties: request.request.properties,
+            from: owner
+        )
         self.ledger.counters.upstreamPublishes &+= 1
         feed.adopt(request.accept(forward: forward, consumer: feed))
         feed.established()
@@ -239,7 +243,13 @@ extension TrackForwarder {
             return
         }
         let status = Self.downstreamStatus(for: end)
+        if status == .malformedTrack {
+            self.relay?.forget(self.name)
+        }
         if !self.upstreams.isEmpty, status != .trackEnded, status != .malformedTrack {
+            if let upstream = self.upstream {
+                self.remember(upstream.owner)
+            }
             self.synchronizeUpstream()
             return
         }
@@ -269,6 +279,11 @@ extension TrackForwarder {
             // These judge the relay as a subscriber, and say nothing about the relay's own subscribers.
             return .internalError
         }
+    }
+
+    /// What a subscriber is told when the publisher refused the relay's own FETCH, whose range is the subscriber's.
+    static func downstreamCode(forFetch error: MoQError) -> RequestErrorCode {
+        error.requestError == .invalidRange ? .invalidRange : self.downstreamCode(for: error)
     }
 
     /// What a subscriber is told when the publisher refused the relay's own SUBSCRIBE.

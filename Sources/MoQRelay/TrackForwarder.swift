@@ -31,6 +31,10 @@ final class TrackForwarder {
     /// The properties of the track, as the newest publisher gave them.
     private(set) var properties = PropertyList()
     private(set) var isOver = false
+    /// Where objects are remembered while they are forwarded.
+    private(set) var cache: TrackCache?
+    /// The group of the cache that the last datagram went to.
+    private var datagramGroup: CachedGroup?
 
     let ledger: RelayLedger
     weak var relay: MoQRelay?
@@ -72,17 +76,33 @@ final class TrackForwarder {
         self.upstreams.contains { $0.origin == .published }
     }
 
+    /// Whether ``largest`` keeps up with the publisher: its objects come here.
+    var isReceiving: Bool {
+        self.isEstablished && (self.upstream?.origin == .subscribed || self.hasDemand)
+    }
+
     /// Whether anybody wants objects now.
     var hasDemand: Bool {
         self.demand > 0
     }
 
     /// Takes in what a publisher says about the track.
-    func learn(largest: Location?, properties: PropertyList) {
+    func learn(largest: Location?, properties: PropertyList, from owner: RelayPeer) {
         if let largest {
             self.observed(largest)
         }
         self.properties = properties
+        self.remember(owner)
+        if let largest {
+            self.cache?.noteLargest(largest)
+        }
+    }
+
+    /// Remembers from now on what this publisher sends.
+    func remember(_ owner: RelayPeer) {
+        self.cache = self.relay?.cache(of: self.name, from: owner)
+        self.cache?.properties = self.properties
+        self.datagramGroup = nil
     }
 
     // MARK: Objects
@@ -129,6 +149,7 @@ final class TrackForwarder {
             return
         }
         self.observed(Location(group: datagram.groupID, object: datagram.objectID))
+        self.record(datagram, payload: payload)
         var handed: UInt64 = 0
         let subscribers = self.subscribers
         for subscriber in subscribers where !subscriber.isOver && subscriber.publisher.forward {
@@ -141,6 +162,31 @@ final class TrackForwarder {
         self.ledger.counters.bytesOut &+= handed &* UInt64(payload.count)
         if handed == 0 {
             self.ledger.counters.objectsWithoutSubscriber &+= 1
+        }
+    }
+
+    private func record(_ datagram: ObjectDatagram, payload: Bytes) {
+        guard let cache = self.cache else {
+            return
+        }
+        let location = Location(group: datagram.groupID, object: datagram.objectID)
+        var group = self.datagramGroup?.id == location.group ? self.datagramGroup : nil
+        let object = cache.record(
+            FetchObjectHeader(
+                location: location,
+                subgroupID: nil,
+                publisherPriority: datagram.publisherPriority ?? self.properties.defaultPublisherPriority ?? 128,
+                properties: datagram.properties,
+                payloadLength: UInt64(payload.count)
+            ),
+            status: datagram.status,
+            in: &group,
+            now: self.ledger.loop.now.microseconds
+        )
+        self.datagramGroup = group
+        object?.append(payload)
+        if datagram.endsGroup, datagram.status == .normal {
+            cache.noteEndOfGroup(after: location)
         }
     }
 
@@ -256,6 +302,8 @@ final class TrackForwarder {
         self.answerTimer?.cancel()
         self.answerTimer = nil
         self.setPaused(false)
+        self.cache = nil
+        self.datagramGroup = nil
         let open = self.subgroups
         for subgroup in open {
             subgroup.reset(.cancelled)

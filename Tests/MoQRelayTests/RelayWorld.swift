@@ -96,6 +96,7 @@ final class RelayWorld {
         }
         self.advance(.seconds(1))
         #expect(self.live == MoQRelayCounters.Live(), sourceLocation: sourceLocation)
+        #expect(self.relay.counters.cachedBytes == 0, sourceLocation: sourceLocation)
         #expect(self.relaySessionCount == 0, "sessions are kept after their end", sourceLocation: sourceLocation)
     }
 }

@@ -23,6 +23,12 @@ final class TestClient: MoQSessionHandler {
     var onSubscribe: ((IncomingSubscribe) -> Void)?
     /// What becomes of a PUBLISH. By default it is refused.
     var onPublish: ((IncomingPublish) -> Void)?
+    /// Every FETCH that came.
+    private(set) var fetches: [(start: Location, end: FetchEnd, order: GroupOrder)] = []
+    /// What becomes of a FETCH. By default it is refused with NOT_SUPPORTED.
+    var onFetch: ((IncomingFetch) -> Void)?
+    /// What becomes of a TRACK_STATUS. By default it is refused with NOT_SUPPORTED.
+    var onTrackStatus: ((IncomingTrackStatus) -> Void)?
     /// What is said about a track when it is accepted.
     var largest: Location?
     var properties = PropertyList()
@@ -121,6 +127,23 @@ final class TestClient: MoQSessionHandler {
         return followed
     }
 
+    /// Fetches a range of a track.
+    func fetch(
+        _ path: String,
+        _ name: String = "track",
+        from start: Location = Location(group: 0, object: 0),
+        through end: FetchEnd,
+        parameters: FetchParameters = FetchParameters()
+    ) -> Fetched {
+        let fetched = Fetched()
+        let track = FullTrackName(namespace: TrackNamespace(path: path), name: name)
+        fetched.receiver = self.session.fetch(
+            FetchRequest(track: track, from: start, through: end, parameters: parameters),
+            consumer: fetched
+        ) { fetched.results.append($0) }
+        return fetched
+    }
+
     /// Counts a track among those that this client was asked for.
     func adopt(_ track: TestTrack) {
         self.tracks.append(track)
@@ -158,6 +181,23 @@ final class TestClient: MoQSessionHandler {
 
     func session(_ session: MoQSession, didReceive request: IncomingSubscribeNamespace) {
         request.reject(.notSupported, reason: "")
+    }
+
+    func session(_ session: MoQSession, didReceive request: IncomingFetch) {
+        self.fetches.append((request.start, request.end, request.groupOrder))
+        if let onFetch = self.onFetch {
+            onFetch(request)
+        } else {
+            request.reject(.notSupported, reason: "")
+        }
+    }
+
+    func session(_ session: MoQSession, didReceive request: IncomingTrackStatus) {
+        if let onTrackStatus = self.onTrackStatus {
+            onTrackStatus(request)
+        } else {
+            request.reject(.notSupported, reason: "")
+        }
     }
 
     func session(_ session: MoQSession, didReceiveGoaway uri: String?, timeout: Duration?) {

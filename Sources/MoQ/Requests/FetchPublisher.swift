@@ -25,7 +25,8 @@ public final class FetchPublisher {
 
     /// Called when the peer takes the FETCH back before it was answered.
     var onCancelled: (() -> Void)?
-    let range: FetchRange
+    /// What is sent: what was asked for, from the answer on as far as it says.
+    private(set) var range: FetchRange
     let link: RequestLink
 
     private var machine = FetchResponseMachine()
@@ -129,6 +130,7 @@ public final class FetchPublisher {
         }
         self.onCancelled = nil
         _ = self.machine.accept()
+        self.range = FetchRange(start: self.range.start, end: answer.end) ?? self.range
         self.stream = stream
         stream.delegate = self
         self.session.totals.streamsOpened &+= 1

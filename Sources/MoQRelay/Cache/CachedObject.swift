@@ -1,0 +1,92 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import MoQWire
+import WebTransport
+
+/// One object in the relay's memory, possibly still arriving. (loop)
+///
+/// The payload is kept by reference, in the parts in which it arrived; they are the parts that the subscribers' queues hold.
+final class CachedObject {
+    /// The longest payload that is remembered. What is longer is forwarded live, and not known afterwards.
+    static let maximumPayload: UInt64 = 16 << 20
+    /// How much an object counts besides its payload.
+    static let overhead = 256
+
+    /// How far an object is.
+    enum State {
+        /// Parts are missing.
+        case arriving
+        /// All of it is there.
+        case complete
+        /// The rest will not come.
+        case abandoned
+    }
+
+    /// Location, subgroup, priority, properties and length.
+    let header: FetchObjectHeader
+    /// When it began to arrive, in microseconds of the loop's clock.
+    let arrival: UInt64
+    /// The parts that arrived.
+    private(set) var parts: [Bytes] = []
+    private(set) var state: State
+    private var missing: UInt64
+    private var waiters: [() -> Void] = []
+
+    /// Begins an object.
+    init(_ header: FetchObjectHeader, arrival: UInt64) {
+        self.header = header
+        self.arrival = arrival
+        self.missing = header.payloadLength
+        self.state = header.payloadLength == 0 ? .complete : .arriving
+    }
+
+    /// Where the object is.
+    var location: Location {
+        self.header.location
+    }
+
+    /// How much the object counts when it is complete, whether or not it is.
+    var cost: Int {
+        Self.overhead + self.header.properties.bytes.count + Int(clamping: self.header.payloadLength)
+    }
+
+    /// Takes the next part in. What exceeds the length is not taken.
+    func append(_ part: Bytes) {
+        guard self.state == .arriving, UInt64(part.count) <= self.missing else {
+            return
+        }
+        self.parts.append(part)
+        self.missing -= UInt64(part.count)
+        if self.missing == 0 {
+            self.settle(.complete)
+        }
+    }
+
+    /// Nothing more will come. Does nothing when the object is complete.
+    func abandon() {
+        if self.state == .arriving {
+            self.settle(.abandoned)
+        }
+    }
+
+    /// Calls `body` once, when the object is not arriving any more.
+    func whenSettled(_ body: @escaping () -> Void) {
+        guard self.state == .arriving else {
+            body()
+            return
+        }
+        self.waiters.append(body)
+    }
+
+    private func settle(_ state: State) {
+        self.state = state
+        guard !self.waiters.isEmpty else {
+            return
+        }
+        let waiters = self.waiters
+        self.waiters = []
+        for waiter in waiters {
+            waiter()
+        }
+    }
+}

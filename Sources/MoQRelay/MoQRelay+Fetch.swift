@@ -1,0 +1,155 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import MoQ
+import MoQWire
+
+/// Fetches and questions about tracks, and what the relay remembers for them.
+extension MoQRelay {
+    func fetch(_ request: IncomingFetch, from peer: RelayPeer) {
+        guard !Self.isForbidden(request.track.namespace) else {
+            self.ledger.counters.tracksNotFound &+= 1
+            request.reject(.doesNotExist, reason: "the namespace is reserved")
+            return
+        }
+        guard peer.fetches.count < self.configuration.maximumFetchesPerSession else {
+            self.ledger.counters.requestsOverLimit &+= 1
+            request.reject(.excessiveLoad, reason: "too many fetches")
+            return
+        }
+        let fetch = RelayFetch(request, owner: peer, relay: self)
+        peer.fetches[ObjectIdentifier(fetch)] = fetch
+        fetch.begin()
+    }
+
+    /// Answers as a SUBSCRIBE would be answered: from the track where it is being received, and else with what the publisher
+    /// says (draft-18 §10.14).
+    func trackStatus(_ request: IncomingTrackStatus, from peer: RelayPeer) {
+        let name = request.track
+        guard !Self.isForbidden(name.namespace) else {
+            self.ledger.counters.tracksNotFound &+= 1
+            request.reject(.doesNotExist, reason: "the namespace is reserved")
+            return
+        }
+        if let track = self.tracks[name], track.isEstablished {
+            request.accept(largest: track.largest, properties: track.properties)
+            return
+        }
+        guard let source = self.source(of: name) else {
+            self.ledger.counters.tracksNotFound &+= 1
+            request.reject(.doesNotExist, reason: "nobody publishes the track")
+            return
+        }
+        let query = source.session.trackStatus(of: name) { result in
+            switch result {
+            case .success(let ok):
+                request.accept(largest: ok.largestObject, properties: ok.properties)
+            case .failure(let error):
+                request.reject(TrackForwarder.downstreamCode(for: error), reason: error.message)
+            }
+        }
+        request.onCancelled = { [weak query] in
+            query?.cancel()
+        }
+    }
+
+    /// Who can be asked for what is not known of a track: the publisher in use, or else the one that would be subscribed to.
+    func source(of name: FullTrackName) -> RelayPeer? {
+        if let upstream = self.tracks[name]?.upstream, upstream.state == .established, !upstream.owner.isClosed {
+            return upstream.owner
+        }
+        return self.publisher(of: name.namespace)
+    }
+
+    /// A fetch of the relay that brings everything from `first` through `end`: one that is under way where there is one, or
+    /// a new one. Nil when nobody can be asked.
+    func fill(
+        _ name: FullTrackName,
+        from first: Location,
+        through end: FetchEnd,
+        order: GroupOrder
+    ) -> FetchFill? {
+        // One that ends earlier does not say how far the track is.
+        if let fill = self.fillUnderWay(name, covering: first), fill.end.location >= end.location {
+            return fill
+        }
+        guard let source = self.source(of: name), !source.isGoingAway, source.session.isOpen else {
+            return nil
+        }
+        self.ledger.counters.cacheMisses &+= 1
+        let fill = FetchFill(
+            name,
+            from: first,
+            through: end,
+            order: order,
+            cache: self.cache(of: name, from: source),
+            relay: self
+        )
+        self.fills[name, default: []].append(fill)
+        fill.start(on: source.session)
+        return fill
+    }
+
+    /// A fetch of the relay that is under way and has, or will bring, everything from this location on. The one that reaches
+    /// farthest.
+    func fillUnderWay(_ name: FullTrackName, covering location: Location) -> FetchFill? {
+        let fills = self.fills[name] ?? []
+        return fills.filter { $0.covers(location) }.max { $0.end.location < $1.end.location }
+    }
+
+    /// What a publisher answered to a fetch of the relay that is under way and reaches as far; nil when there is none.
+    func answerUnderWay(for name: FullTrackName, through end: FetchEnd) -> FetchOk? {
+        for fill in self.fills[name] ?? [] where fill.end.location >= end.location {
+            if case .receiving(let ok) = fill.state {
+                return ok
+            }
+        }
+        return nil
+    }
+
+    /// A fetch of the relay is over.
+    func fillEnded(_ fill: FetchFill) {
+        guard var fills = self.fills[fill.name] else {
+            return
+        }
+        fills.removeAll { $0 === fill }
+        self.fills[fill.name] = fills.isEmpty ? nil : fills
+    }
+
+    // MARK: The cache
+
+    /// Where the objects of a track are remembered that come from this publisher. Those of another one are forgotten: it may
+    /// publish something else under the name.
+    func cache(of name: FullTrackName, from source: RelayPeer) -> TrackCache? {
+        guard self.cache.isEnabled, !source.isClosed else {
+            return nil
+        }
+        let identifier = ObjectIdentifier(source)
+        if let existing = self.cache.existing(name), existing.source != identifier {
+            self.cache.remove(name)
+        }
+        let track = self.cache.track(name)
+        track.source = identifier
+        return track
+    }
+
+    /// What is remembered of a track and may be served: that of the publisher who would be asked.
+    func readableCache(of name: FullTrackName) -> TrackCache? {
+        guard let track = self.cache.existing(name) else {
+            return nil
+        }
+        if let source = self.source(of: name), track.source != ObjectIdentifier(source) {
+            return nil
+        }
+        return track
+    }
+
+    /// A track turned out to be malformed: nothing of it is remembered.
+    func forget(_ name: FullTrackName) {
+        self.cache.remove(name)
+    }
+
+    /// A publisher is gone, and what was remembered of its tracks.
+    func forgetTracks(of source: RelayPeer) {
+        self.cache.removeAll(from: ObjectIdentifier(source))
+    }
+}
