@@ -226,8 +226,8 @@ public final class PicoQuicExecutor: Sendable {
         self.conclude()
     }
 
-    /// Closes all connections, tells the peers, and ends the thread. Returns when all is released; takes a fraction of
-    /// a second. Further calls change nothing, and return when all is released as well. An endpoint that was never
+    /// Closes all connections, tells their delegates, then the peers, and ends the thread. Returns when all is released;
+    /// takes a fraction of a second. Further calls change nothing, and return when all is released as well. An endpoint that was never
     /// started cannot be started any more; one whose start has not returned is stopped as soon as it stands, and its
     /// start throws.
     ///

@@ -166,6 +166,17 @@ extension QUICConnection {
 
     // MARK: - The end
 
+    /// Closes the connection because its endpoint stops, and tells the delegate before this returns. (outside the
+    /// library's callbacks)
+    ///
+    /// The delegate did not ask for it: until the library is done with the connection its calls would fail, and it would
+    /// not know why. Whoever waits for a handshake is told when the library is done.
+    func closeAndTell(code: UInt64, reason: String) {
+        let isInUse = self.isOpen && self.handshakeObserver == nil
+        self.close(code: code, reason: reason)
+        if isInUse, let cnx = unsafe self.cnx { unsafe self.end(with: self.closeInfo(cnx), cnx) }
+    }
+
     /// The peer's application closed the connection. The library still needs it for a while; nobody else does.
     private func closedByPeer(_ cnx: OpaquePointer) {
         guard self.phase == .handshaking || self.phase == .established else {

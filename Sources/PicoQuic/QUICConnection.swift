@@ -23,7 +23,7 @@ public final class QUICConnection {
         case established
         /// Closed here; the peer is being told, and nobody hears of anything but the end.
         case closing
-        /// The delegate knows.
+        /// The delegate knows. The peer may still have to be told.
         case ended
     }
 
@@ -201,7 +201,8 @@ public final class QUICConnection {
     /// The largest code that fits a frame (RFC 9000 section 16).
     static let largestCode: UInt64 = (1 << 62) - 1
 
-    /// Closes the connection and tells the peer. Idempotent. The delegate hears nothing more but, later, the end.
+    /// Closes the connection and tells the peer. Idempotent. The delegate hears nothing more but, later, the end. (When the
+    /// endpoint stops, its delegates are told at once.)
     ///
     /// While the handshake is nearly complete the close waits for the rest of it, so that the peer learns code and
     /// reason. Earlier it cannot be told our code (RFC 9000 section 10.2.3): it sees a failed handshake.

@@ -389,8 +389,8 @@ final class QUICContext {
         unsafe picoquic_enforce_client_only(quic, isAccepting ? 0 : 1)
     }
 
-    /// Closes every connection. From now on nobody new is answered: a client that got half an answer would wait for the
-    /// rest of it.
+    /// Closes every connection, and tells those who use one before this returns. From now on nobody new is answered: a
+    /// client that got half an answer would wait for the rest of it.
     func closeAll(code: UInt64, reason: String) {
         self.farewell = (code, reason)
         if let quic = unsafe self.quic {
@@ -403,7 +403,7 @@ final class QUICContext {
             }
         }
         for connection in self.connections.all {
-            connection.close(code: code, reason: reason)
+            connection.closeAndTell(code: code, reason: reason)
         }
     }
 

@@ -63,6 +63,27 @@ struct RawQUICTests {
         await fixture.finish()
     }
 
+    @Test("a session whose endpoint stops is told of the end before any of its calls fails")
+    func toldOfStop() async throws {
+        let fixture = try await PicoQuicFixture(PairConfiguration())
+        try await fixture.server { Self.openUntilRefused($0) }
+        await fixture.stopServer(code: 9, reason: "home")
+        let (notes, closes) = try await fixture.afterwards(.server) { ($0.notes, $0.closes) }
+        #expect(notes == ["sessionClosed after 1 ends"])
+        #expect(closes == [WebTransportCloseInfo(origin: .local, code: 9, reason: "home")])
+        await fixture.finish()
+    }
+
+    /// Opens a stream again and again until that fails, and notes how many ends the handler was told of by then.
+    private static func openUntilRefused(_ peer: Peer) {
+        do {
+            try peer.session.openUnidirectionalStream(priority: .default).reset(code: 1)
+            peer.loop.schedule(after: .milliseconds(1)) { Self.openUntilRefused(peer) }
+        } catch {
+            peer.notes.append("\(error.code) after \(peer.closes.count) ends")
+        }
+    }
+
     @Test("each way in which a connection ends stays apart in its session, with its code")
     func origins() {
         let infos = QUICCloseInfo.Kind.allCases.map { QUICCloseInfo(kind: $0, code: 0x155) }
