@@ -96,6 +96,13 @@ extension StatisticsReport {
                 "empty_offers": .of(transport.emptyOffers), "refused_offers": .of(transport.refusedOffers),
             ]
         )
+        self.add(
+            "waits",
+            [
+                "live": .of(transport.waitsLive), "begun": .of(transport.waitsBegun),
+                "ended": .of(transport.waitsEnded),
+            ]
+        )
     }
 
     private mutating func add(_ counters: MoQSessionCounters) {

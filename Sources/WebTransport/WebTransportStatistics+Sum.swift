@@ -4,6 +4,8 @@ extension WebTransportStatistics {
     /// What a session that has ended leaves in a sum.
     public var totals: WebTransportStatistics {
         var totals = self
+        // The end has woken whoever waits, even if none of them has had its turn yet.
+        totals.waitsEnded = self.waitsBegun
         totals.path = self.path?.totals
         return totals
     }
@@ -28,6 +30,8 @@ extension WebTransportStatistics {
         self.windowUpdates &+= other.windowUpdates
         self.staleEvents &+= other.staleEvents
         self.misdirectedEvents &+= other.misdirectedEvents
+        self.waitsBegun &+= other.waitsBegun
+        self.waitsEnded &+= other.waitsEnded
         self.datagramsAccepted &+= other.datagramsAccepted
         self.datagramsSent &+= other.datagramsSent
         self.datagramsReceived &+= other.datagramsReceived

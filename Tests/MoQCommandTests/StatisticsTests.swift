@@ -30,7 +30,7 @@ struct StatisticsTests {
     ) throws {
         for (subject, names) in [
             "connections": ["live"], "sessions": ["live"], "streams": ["live"], "stream_bytes": ["queued", "buffered"],
-            "datagrams": ["queued"], "requests": ["live", "subscriptions", "publications"],
+            "datagrams": ["queued"], "waits": ["live"], "requests": ["live", "subscriptions", "publications"],
             "subgroups": ["live_out", "live_in", "held"], "jobs": ["queued"], "timers": ["live"],
             "relay_live": ["sessions", "namespaces", "tracks", "upstreams", "subscribers", "pending", "subgroups"],
         ] {
@@ -52,6 +52,7 @@ struct StatisticsTests {
         }
         let (opened, accepted) = (try figure("streams", "opened"), try figure("streams", "accepted"))
         #expect(try opened + accepted == figure("streams", "retired"), "\(who)", sourceLocation: sourceLocation)
+        #expect(try figure("waits", "begun") == figure("waits", "ended"), "\(who)", sourceLocation: sourceLocation)
         let (taken, dropped) = (try figure("stream_bytes", "taken"), try figure("stream_bytes", "dropped"))
         #expect(try taken + dropped == figure("stream_bytes", "written"), "\(who)", sourceLocation: sourceLocation)
         #expect(

@@ -111,6 +111,8 @@ struct StatisticsConformance {
         first.streamsOpened = 2
         first.streamBytesWritten = 10
         first.maximumQueuedByteCount = 7
+        first.waitsBegun = 4
+        first.waitsEnded = 1
         first.path = WebTransportPathStatistics()
         first.path?.minimumRoundTrip = .milliseconds(5)
         first.path?.smoothedRoundTrip = .milliseconds(6)
@@ -120,6 +122,8 @@ struct StatisticsConformance {
         second.streamsOpened = 3
         second.streamBytesWritten = 5
         second.maximumQueuedByteCount = 4
+        second.waitsBegun = 3
+        second.waitsEnded = 2
         second.path = WebTransportPathStatistics()
         second.path?.minimumRoundTrip = .milliseconds(2)
         second.path?.smoothedRoundTrip = .milliseconds(3)
@@ -131,6 +135,9 @@ struct StatisticsConformance {
         #expect(sum.streamsOpened == 5)
         #expect(sum.streamBytesWritten == 15)
         #expect(sum.maximumQueuedByteCount == 7)
+        // Nobody waits for a session that has ended.
+        #expect(sum.waitsBegun == 7)
+        #expect(sum.waitsLive == 1)
         #expect(sum.path?.minimumRoundTrip == .milliseconds(2))
         #expect(sum.path?.smoothedRoundTrip == .milliseconds(6))
         #expect(sum.path?.bytesSent == 111)
