@@ -128,6 +128,7 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(name: "ChaosTests", dependencies: ["ChaosEngine"], swiftSettings: settings),
         .target(name: "WireSamples", dependencies: ["MoQWire"], path: "Tests/WireSamples", swiftSettings: settings),
         .testTarget(name: "MoQWireTests", dependencies: ["MoQWire", "WireSamples"], swiftSettings: settings),
         .testTarget(name: "MoQProtocolTests", dependencies: ["MoQProtocol", "MoQWire"], swiftSettings: settings),

@@ -21,14 +21,15 @@ final class ChaosReader: ReceiveStreamReader {
     private(set) var phase = Phase.open
     private(set) var checker: PatternChecker
 
-    private weak let peer: ChaosPeer?
+    weak let peer: ChaosPeer?
     private weak let stream: ReceiveStream?
     /// The stream, while it does not know its reader: who wants to hear of the end has to hold on to one of them.
-    private var held: ReceiveStream?
-    private let temper: ReaderTemper
-    private var random: ChaosRandom
+    var held: ReceiveStream?
+    let temper: ReaderTemper
+    var random: ChaosRandom
     private var hasReacted = false
-    private var isSettled = false
+    var hasTask = false
+    var isSettled = false
     private var isStalled = false
     private var timer: LoopTimer?
 
@@ -47,6 +48,9 @@ final class ChaosReader: ReceiveStreamReader {
         self.timer?.cancel()
     }
 
+    /// Whether a task reads, which learns of an end a little after it has come.
+    var isTask: Bool { self.temper.isTask }
+
     /// Installs the reader, at once or a little later.
     func begin() {
         guard self.temper.lateness > 0, !self.isSettled else {
@@ -56,12 +60,13 @@ final class ChaosReader: ReceiveStreamReader {
         self.later(milliseconds: self.temper.lateness)
     }
 
-    private func install() {
+    func install() {
+        guard let stream = self.stream else { return }
         self.held = nil
-        self.stream?.reader = self
+        if self.isTask { self.beginToRead(stream) } else { stream.reader = self }
     }
 
-    private func later(milliseconds: Int) {
+    func later(milliseconds: Int) {
         guard let peer = self.peer, !self.isSettled else {
             self.revive()
             return
@@ -74,7 +79,7 @@ final class ChaosReader: ReceiveStreamReader {
     private func revive() {
         guard let stream = self.stream, !self.phase.isOver, !self.isStalled else { return }
         self.timer = nil
-        if stream.reader == nil {
+        if self.isTask ? !self.hasTask : stream.reader == nil {
             self.install()
         } else {
             stream.pause()
@@ -86,7 +91,8 @@ final class ChaosReader: ReceiveStreamReader {
 
     /// Says that the rest is not wanted.
     func stop() {
-        guard !self.phase.isOver, let stream = self.stream else { return }
+        // A stream whose last bytes a task has taken is over, even if the task has not asked again.
+        guard !self.phase.isOver, let stream = self.stream, !stream.isClosed else { return }
         self.phase = .stopped
         self.held = nil
         self.peer?.context.count("streams stopped")
@@ -119,18 +125,25 @@ final class ChaosReader: ReceiveStreamReader {
     // MARK: - Being told
 
     func receiveStream(_ stream: ReceiveStream, didReceive bytes: RawSpan, isFinished: Bool) -> Int {
-        guard let peer = self.peer else { return bytes.byteCount }
-        peer.note("data", self.id.rawValue, UInt64(bytes.byteCount))
-        peer.expect(!self.phase.isOver, .afterEnd, "stream \(self.id) delivers after its end (\(self.phase))")
-        peer.expect(bytes.byteCount > 0 || isFinished, .order, "stream \(self.id) delivers nothing")
         var array = Bytes(copying: bytes).array
-        var isFinished = isFinished
-        if peer.context.isDue(.cutStream, if: array.count > 1 && !isFinished) { isFinished = true }
         if !isFinished, !self.isSettled, self.random.chance(perMille: self.temper.partial) {
             array = Array(array.prefix(self.random.below(array.count + 1)))
             self.later(milliseconds: self.temper.delay)
         }
+        self.take(array, isFinished: isFinished, of: bytes.byteCount, from: stream)
+        return array.count
+    }
+
+    /// Checks what is used of the `count` bytes that were delivered.
+    func take(_ bytes: [UInt8], isFinished: Bool, of count: Int, from stream: ReceiveStream) {
+        guard let peer = self.peer else { return }
+        peer.note("data", self.id.rawValue, UInt64(count))
+        peer.expect(!self.phase.isOver, .afterEnd, "stream \(self.id) delivers after its end (\(self.phase))")
+        peer.expect(count > 0 || isFinished, .order, "stream \(self.id) delivers nothing")
+        var array = bytes
         let used = array.count
+        var isFinished = isFinished
+        if peer.context.isDue(.cutStream, if: used > 1 && !isFinished) { isFinished = true }
         if peer.context.isDue(.dropByte, if: used > 0) { array.removeFirst() }
         if peer.context.isDue(.repeatDelivery, if: used > 0) { array += array }
         if let complaint = self.checker.take(array) { self.complain(.order, complaint) }
@@ -138,12 +151,9 @@ final class ChaosReader: ReceiveStreamReader {
         if isFinished {
             self.phase = .finished
             if let complaint = self.checker.finish() { self.complain(.end, complaint) }
-            if peer.context.isDue(.speakAfterEnd) {
-                _ = self.receiveStream(stream, didReceive: RawSpan(), isFinished: true)
-            }
+            if peer.context.isDue(.speakAfterEnd) { self.take([], isFinished: true, of: 0, from: stream) }
         }
         self.reactIfDue(stream)
-        return used
     }
 
     func receiveStream(_ stream: ReceiveStream, wasResetWith code: UInt64) {
@@ -183,6 +193,8 @@ final class ChaosReader: ReceiveStreamReader {
         case .openMany: peer.openFromInside(self.id, number: 5)
         case .sendDatagram: peer.sendDatagrams(1, count: 100)
         case .pause: self.pause(milliseconds: self.temper.delay)
+        case .dropReader where self.isTask:
+            self.pause(milliseconds: self.temper.delay)
         case .dropReader:
             stream.reader = nil
             self.held = stream

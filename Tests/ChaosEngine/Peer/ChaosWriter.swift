@@ -96,6 +96,26 @@ final class ChaosWriter: SendStreamDelegate {
         }
     }
 
+    /// Waits for room, then writes some bytes.
+    func writeWithRoom() async {
+        guard let stream = self.stream, let peer = self.peer else { return }
+        do throws(WebTransportError) {
+            try await stream.waitUntilWritable()
+            let hasRoom = stream.isWritable && !stream.isAboveHighWatermark
+            peer.expect(hasRoom, .waiter, "who waited to write to stream \(self.id) went on without room")
+            self.write(self.shape.chunk)
+        } catch {
+            let isRight =
+                switch error.code {
+                case .cancelled: Task.isCancelled
+                case .sessionClosed: self.phase == .complete(isDelivered: false)
+                case .streamClosed: self.phase != .open
+                default: false
+                }
+            peer.expect(isRight, .misuse, "waiting to write to stream \(self.id) (\(self.phase)) failed: \(error)")
+        }
+    }
+
     /// Writes the end that lets the reader know that it has everything. Where there is no room for that, gives the stream
     /// up.
     func finish() {

@@ -13,10 +13,16 @@ struct DatagramLedger {
 
     /// How many the session took.
     var accepted = 0
-    /// How many came.
-    private(set) var received = 0
+    /// How many came, and how many came once more, which is only for a network that doubles packets.
+    var received: Int { self.seen.count }
+    private(set) var repeats = 0
+    private let allowsRepeats: Bool
     private var made: UInt64 = 0
     private var seen: Set<UInt64> = []
+
+    init(allowsRepeats: Bool) {
+        self.allowsRepeats = allowsRepeats
+    }
 
     /// Makes the next one, of at least the overhead's size.
     mutating func next(key: UInt64, count: Int) -> [UInt8] {
@@ -33,7 +39,6 @@ struct DatagramLedger {
 
     /// Checks one that came, and says whose it is.
     mutating func receive(_ bytes: [UInt8]) -> Result<UInt64, Complaint> {
-        self.received += 1
         guard bytes.count >= Self.overhead else {
             return .failure(Complaint(text: "a datagram of \(bytes.count) bytes, smaller than any that was sent"))
         }
@@ -48,7 +53,9 @@ struct DatagramLedger {
         else {
             return .failure(Complaint(text: "datagram \(number) has other bytes than were sent"))
         }
-        guard self.seen.insert(number).inserted else {
+        guard !self.seen.insert(number).inserted else { return .success(key) }
+        self.repeats += 1
+        guard self.allowsRepeats else {
             return .failure(Complaint(text: "datagram \(number) came twice"))
         }
         return .success(key)

@@ -17,8 +17,17 @@ struct PeerScript: Sendable {
         case oversizeDatagram(excess: Int)
         case emptyDatagram
         case writeAfterFinish(pick: Int)
+        /// To write when there is room.
+        case awaitRoom(pick: Int, Patience)
+        /// To open a stream when the peer allows one.
+        case awaitCredit(isUnidirectional: Bool, StreamShape, Patience)
+        /// To open no more streams, and wait until none is left.
+        case drain(Patience)
         case close(code: UInt64)
     }
+
+    /// After how many milliseconds a task that waits is cancelled; nil for never.
+    typealias Patience = Int?
 
     /// An action and its time in microseconds after the session began.
     struct Step: Sendable {
@@ -55,7 +64,8 @@ struct PeerScript: Sendable {
 
     private static func action(from random: inout ChaosRandom, streamLimit: Int) -> Action {
         let pick = random.below(1 << 20)
-        switch random.below(100) {
+        let patience = random.chance(perMille: 400) ? random.below(30) : nil
+        switch random.below(112) {
         case ..<24: return .openUnidirectional(StreamShape(from: &random, limit: streamLimit))
         case ..<40: return .openBidirectional(StreamShape(from: &random, limit: streamLimit))
         case ..<54: return .write(pick: pick, count: random.size(upTo: 30_000))
@@ -68,7 +78,15 @@ struct PeerScript: Sendable {
         case ..<93: return .datagrams(number: random.size(upTo: 300), count: random.size(upTo: 1_000))
         case ..<95: return .oversizeDatagram(excess: random.size(upTo: 100_000))
         case ..<96: return .emptyDatagram
-        default: return .writeAfterFinish(pick: pick)
+        case ..<100: return .writeAfterFinish(pick: pick)
+        case ..<106: return .awaitRoom(pick: pick, patience)
+        case ..<111:
+            return .awaitCredit(
+                isUnidirectional: random.chance(perMille: 500),
+                StreamShape(from: &random, limit: streamLimit),
+                patience
+            )
+        default: return random.chance(perMille: 300) ? .drain(patience) : .writeAfterFinish(pick: pick)
         }
     }
 }

@@ -58,6 +58,10 @@ struct ReaderTemper: Sendable, Hashable {
     var reactionOffset: Int
     /// How long after the stream was announced the reader is installed; 0 for at once.
     var lateness: Int
+    /// Whether a task reads instead of a reader.
+    var isTask: Bool
+    /// After how many milliseconds that task is cancelled, and another one takes its place.
+    var patience: Int?
 
     /// Draws a temper.
     init(from random: inout ChaosRandom) {
@@ -77,5 +81,7 @@ struct ReaderTemper: Sendable, Hashable {
         }
         self.reactionOffset = random.size(upTo: 30_000)
         self.lateness = random.chance(perMille: 120) ? random.within(1...15) : 0
+        self.isTask = random.chance(perMille: 200)
+        self.patience = random.chance(perMille: 300) ? random.within(1...20) : nil
     }
 }

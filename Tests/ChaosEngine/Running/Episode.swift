@@ -44,8 +44,9 @@ package enum Episode {
         case .memory: outcome = self.runInMemory(seed: seed, sabotage: sabotage)
         case .network: outcome = await NetworkWorld.run(seed: seed, sabotage: sabotage)
         }
-        if sabotage == .leakDescriptor { ProcessVitals.leakDescriptor() }
+        let leaked = sabotage == .leakDescriptor ? ProcessVitals.openDescriptor() : nil
         let now = ProcessVitals.descriptors
+        if let leaked { ProcessVitals.close(leaked) }
         if now != descriptors {
             outcome.violations.append(
                 Violation(invariant: .descriptors, seen: "\(descriptors) descriptors before, \(now) after")
@@ -92,10 +93,11 @@ package enum Episode {
     /// Checks what can be checked only when everything is over and let go of.
     static func conclude(_ context: EpisodeContext) {
         Reconciliation(context).run()
+        for waiter in context.waiters { context.violate(.waiter, "\(waiter) has not returned") }
         let (survivors, made) = context.survivors
         for name in survivors.prefix(3) { context.violate(.destroyed, "\(name) is still there") }
         if survivors.count > 3 { context.violate(.destroyed, "\(survivors.count) of \(made) objects are still there") }
         context.count("objects made and destroyed", made - survivors.count)
-        for waiter in context.waiters { context.violate(.waiter, "\(waiter) has not returned") }
+        context.undoSabotage()
     }
 }

@@ -11,6 +11,11 @@ final class EpisodeContext: Sendable {
         let name: String
     }
 
+    /// Something that is kept on purpose. Unchecked because nobody looks at it until its loop has stopped.
+    private struct Kept: @unchecked Sendable {
+        let object: AnyObject
+    }
+
     /// A side of a session whose end has not come yet.
     private struct Member {
         var peer: LoopBound<ChaosPeer>
@@ -27,6 +32,8 @@ final class EpisodeContext: Sendable {
         var watched: [Watched] = []
         var waiters: [Int: String] = [:]
         var nextWaiter = 0
+        var kept: [Kept] = []
+        var lost: [CheckedContinuation<Void, Never>] = []
     }
 
     /// So many violations are kept; the first ones matter.
@@ -37,13 +44,17 @@ final class EpisodeContext: Sendable {
     let sabotage: Sabotage?
     /// Whether both ends of every session are in this process, so that their reports can be compared.
     let seesBothEnds: Bool
+    /// Whether the network doubles packets. picoquic forgets which packets it has received once the peer knows of their
+    /// acknowledgement, and takes a copy that comes later for a new packet: its datagrams come once more.
+    let doublesPackets: Bool
     private let state = Mutex(State())
     private let sabotageIsDue = Atomic<Bool>(true)
 
-    init(seed: UInt64, sabotage: Sabotage? = nil, seesBothEnds: Bool = true) {
+    init(seed: UInt64, sabotage: Sabotage? = nil, seesBothEnds: Bool = true, doublesPackets: Bool = false) {
         self.seed = seed
         self.sabotage = sabotage
         self.seesBothEnds = seesBothEnds
+        self.doublesPackets = doublesPackets
     }
 
     // MARK: - Violations
@@ -70,6 +81,27 @@ final class EpisodeContext: Sendable {
         condition && self.sabotage == kind && self.sabotageIsDue.exchange(false, ordering: .relaxed)
     }
 
+    /// Keeps an object that nobody should keep, until the sabotage is undone.
+    func keep(_ object: AnyObject) {
+        let kept = Kept(object: object)
+        self.state.withLock { $0.kept.append(kept) }
+    }
+
+    /// Does not return until the sabotage is undone.
+    func loseTask() async {
+        await withCheckedContinuation { continuation in self.state.withLock { $0.lost.append(continuation) } }
+    }
+
+    /// Lets go of what was kept and resumes what was lost, when everything has been checked.
+    func undoSabotage() {
+        let (kept, lost) = self.state.withLock { state in
+            defer { (state.kept, state.lost) = ([], []) }
+            return (state.kept, state.lost)
+        }
+        for continuation in lost { continuation.resume() }
+        withExtendedLifetime(kept) {}
+    }
+
     // MARK: - Counts
 
     /// Counts things that were done.
@@ -94,10 +126,6 @@ final class EpisodeContext: Sendable {
             return state.nextWaiter
         }
         defer { self.state.withLock { _ = $0.waiters.removeValue(forKey: number) } }
-        if self.isDue(.loseWaiter) {
-            // Never resumed; the task is abandoned together with its continuation.
-            unsafe await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }
-        }
         return try await body()
     }
 

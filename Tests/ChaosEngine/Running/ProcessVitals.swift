@@ -30,8 +30,15 @@ enum ProcessVitals {
         return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
     }
 
-    /// Opens a descriptor that nobody will close.
-    static func leakDescriptor() {
-        _ = dup(0)
+    /// Opens a descriptor.
+    static func openDescriptor() -> CInt { dup(0) }
+
+    /// Closes a descriptor.
+    static func close(_ descriptor: CInt) {
+        #if canImport(Glibc)
+        _ = Glibc.close(descriptor)
+        #elseif canImport(Musl)
+        _ = Musl.close(descriptor)
+        #endif
     }
 }

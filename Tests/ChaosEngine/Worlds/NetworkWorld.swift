@@ -24,10 +24,11 @@ final class NetworkWorld: Sendable {
 
     /// Runs the episode of a seed.
     static func run(seed: UInt64, sabotage: Sabotage?) async -> EpisodeOutcome {
-        let context = EpisodeContext(seed: seed, sabotage: sabotage)
+        let plan = NetworkPlan(seed: seed)
+        let context = EpisodeContext(seed: seed, sabotage: sabotage, doublesPackets: plan.weather.doubled > 0)
         // What is broken on purpose need not be waited for as long.
         let patience = sabotage == nil ? self.patience : .seconds(3)
-        if let world = NetworkWorld(context: context, patience: patience) {
+        if let world = NetworkWorld(plan: plan, context: context, patience: patience) {
             await world.run()
         } else {
             context.violate(.process, "there is no certificate")
@@ -42,9 +43,8 @@ final class NetworkWorld: Sendable {
         )
     }
 
-    private init?(context: EpisodeContext, patience: Duration) {
+    private init?(plan: NetworkPlan, context: EpisodeContext, patience: Duration) {
         guard let certificate = Self.certificate else { return nil }
-        let plan = NetworkPlan(seed: context.seed)
         self.plan = plan
         self.context = context
         self.patience = patience

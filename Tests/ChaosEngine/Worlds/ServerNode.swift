@@ -94,6 +94,7 @@ final class ServerNode: Sendable {
         await self.stop(code: code)
         guard isFirst else { return }
         self.context.count("servers restarted")
+        self.release()
         try? await Task.sleep(for: .milliseconds(pause))
         do {
             try await self.start(on: self.port)
