@@ -2,6 +2,7 @@
 
 import PacketLoop
 import PicoQuic
+import TestSupport
 import Testing
 
 @Suite("Connections over loopback sockets", .tags(.network), .timeLimit(.minutes(2)))
@@ -90,6 +91,27 @@ struct EchoTests {
         await fixture.serverWitness.wait { $0.stops[stopped] == 7 }
         await link.witness.wait { $0.resets[stopped] == 7 }
         await fixture.stop()
+    }
+
+    @Test("A copy of a packet is nothing new, however late it comes")
+    func copies() async throws {
+        let fixture = try await Fixture()
+        let recorder = try FlightRecorder(to: fixture.address.port)
+        let link = try await fixture.connect(port: recorder.port)
+        let before = recorder.flights.count
+        try await link.run { connection, delegate in try delegate.send(datagram: [7, 7, 7], on: connection) }
+        await link.witness.wait { $0.datagrams.count == 1 }
+        let flights = Array(recorder.flights[before...])
+        // Until the server has heard that its acknowledgement arrived, and long after.
+        for round in 1...20 {
+            let stream = try await link.send(Array(repeating: 1, count: 5_000))
+            await link.witness.wait { $0.finished.contains(stream) }
+            recorder.repeatFlights(flights)
+            #expect(fixture.serverWitness.state.datagrams.count == 1, "in round \(round)")
+        }
+        #expect(link.witness.state.datagrams == [[7, 7, 7]])
+        await fixture.stop()
+        recorder.stop()
     }
 
     @Test("Datagrams come back whole and in order; a peer that takes none is known")

@@ -73,6 +73,13 @@ public final class FlightRecorder: Sendable {
         self.state.withLock { $0.holdsAnswers = false }
     }
 
+    /// Sends datagrams to the server once more, as the network may do.
+    public func repeatFlights(_ datagrams: [[UInt8]]) {
+        for datagram in datagrams {
+            _ = unsafe send(self.back, datagram, datagram.count, 0)
+        }
+    }
+
     /// Sends datagrams to the server from a new address, where nobody answers.
     public func replay(_ datagrams: [[UInt8]]) throws {
         let other = try Self.open(to: self.server)
