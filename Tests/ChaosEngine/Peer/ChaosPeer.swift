@@ -30,7 +30,7 @@ final class ChaosPeer: WebTransportHandler {
     private var writers: [StreamID: ChaosWriter] = [:]
     private var readers: [StreamID: ChaosReader] = [:]
     private var reactions = 0
-    private var datagrams: DatagramLedger
+    private var datagrams = DatagramLedger()
     private var hasListened = false
     /// How many tasks wait for something of this side.
     var waits = 0
@@ -53,7 +53,6 @@ final class ChaosPeer: WebTransportHandler {
         self.key = ChaosRandom.mix(seed, 0x6b_6579)
         self.name = name
         self.context = context
-        self.datagrams = DatagramLedger(allowsRepeats: context.doublesPackets)
         self.trace = trace
     }
 
@@ -376,7 +375,6 @@ final class ChaosPeer: WebTransportHandler {
             datagramsAccepted: self.datagrams.accepted,
             datagramsReceived: self.datagrams.received
         )
-        self.context.count("datagrams repeated by the network", self.datagrams.repeats)
         self.context.leave(self.number, report)
         if self.context.isDue(.leakSession) { self.context.keep(transport) }
         // Often enough these are the last references.

@@ -13,16 +13,10 @@ struct DatagramLedger {
 
     /// How many the session took.
     var accepted = 0
-    /// How many came, and how many came once more, which is only for a network that doubles packets.
+    /// How many came.
     var received: Int { self.seen.count }
-    private(set) var repeats = 0
-    private let allowsRepeats: Bool
     private var made: UInt64 = 0
     private var seen: Set<UInt64> = []
-
-    init(allowsRepeats: Bool) {
-        self.allowsRepeats = allowsRepeats
-    }
 
     /// Makes the next one, of at least the overhead's size.
     mutating func next(key: UInt64, count: Int) -> [UInt8] {
@@ -53,9 +47,7 @@ struct DatagramLedger {
         else {
             return .failure(Complaint(text: "datagram \(number) has other bytes than were sent"))
         }
-        guard !self.seen.insert(number).inserted else { return .success(key) }
-        self.repeats += 1
-        guard self.allowsRepeats else {
+        guard self.seen.insert(number).inserted else {
             return .failure(Complaint(text: "datagram \(number) came twice"))
         }
         return .success(key)

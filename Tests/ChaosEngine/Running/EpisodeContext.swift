@@ -44,17 +44,13 @@ final class EpisodeContext: Sendable {
     let sabotage: Sabotage?
     /// Whether both ends of every session are in this process, so that their reports can be compared.
     let seesBothEnds: Bool
-    /// Whether the network doubles packets. picoquic forgets which packets it has received once the peer knows of their
-    /// acknowledgement, and takes a copy that comes later for a new packet: its datagrams come once more.
-    let doublesPackets: Bool
     private let state = Mutex(State())
     private let sabotageIsDue = Atomic<Bool>(true)
 
-    init(seed: UInt64, sabotage: Sabotage? = nil, seesBothEnds: Bool = true, doublesPackets: Bool = false) {
+    init(seed: UInt64, sabotage: Sabotage? = nil, seesBothEnds: Bool = true) {
         self.seed = seed
         self.sabotage = sabotage
         self.seesBothEnds = seesBothEnds
-        self.doublesPackets = doublesPackets
     }
 
     // MARK: - Violations

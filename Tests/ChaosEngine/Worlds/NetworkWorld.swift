@@ -25,7 +25,7 @@ final class NetworkWorld: Sendable {
     /// Runs the episode of a seed.
     static func run(seed: UInt64, sabotage: Sabotage?) async -> EpisodeOutcome {
         let plan = NetworkPlan(seed: seed)
-        let context = EpisodeContext(seed: seed, sabotage: sabotage, doublesPackets: plan.weather.doubled > 0)
+        let context = EpisodeContext(seed: seed, sabotage: sabotage)
         // What is broken on purpose need not be waited for as long.
         let patience = sabotage == nil ? self.patience : .seconds(3)
         if let world = NetworkWorld(plan: plan, context: context, patience: patience) {
