@@ -44,7 +44,7 @@ final class EpisodeContext: Sendable {
     let sabotage: Sabotage?
     /// Whether both ends of every session are in this process, so that their reports can be compared.
     let seesBothEnds: Bool
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private let sabotageIsDue = Atomic<Bool>(true)
 
     init(seed: UInt64, sabotage: Sabotage? = nil, seesBothEnds: Bool = true) {

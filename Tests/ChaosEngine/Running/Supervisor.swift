@@ -1,7 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 import Foundation
-import Synchronization
+import PacketLoop
 
 /// Runs the episodes in a process of their own, so that it can name the seed when that process traps or hangs.
 struct Supervisor {
@@ -27,7 +27,7 @@ struct Supervisor {
         process.arguments = self.options.arguments + ["--worker", "--from", String(self.options.origin)]
         let pipe = Pipe()
         process.standardOutput = pipe
-        let state = Mutex(State())
+        let state = Locked(State())
         do {
             try process.run()
         } catch {
@@ -52,7 +52,7 @@ struct Supervisor {
     }
 
     /// Passes on what the worker prints, notes the episodes, and ends the worker when it says nothing for too long.
-    private func follow(_ process: Process, _ output: FileHandle, _ state: borrowing Mutex<State>) {
+    private func follow(_ process: Process, _ output: FileHandle, _ state: borrowing Locked<State>) {
         let descriptor = output.fileDescriptor
         var pending: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4_096)
@@ -77,7 +77,7 @@ struct Supervisor {
         }
     }
 
-    private func take(_ line: String, _ state: borrowing Mutex<State>) {
+    private func take(_ line: String, _ state: borrowing Locked<State>) {
         guard line.hasPrefix(ChaosRun.announcement) else {
             ChaosOutput.line(line)
             return

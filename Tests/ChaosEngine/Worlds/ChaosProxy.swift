@@ -1,7 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 import Foundation
-import Synchronization
+import PacketLoop
 
 #if canImport(Glibc)
 import Glibc
@@ -42,7 +42,7 @@ final class ChaosProxy: Sendable {
     private let server: UInt16
     private let seed: UInt64
     private let front: CInt
-    private let state: Mutex<State>
+    private let state: Locked<State>
 
     /// Opens the way to a server's port and starts.
     init(to server: UInt16, weather: NetworkPlan.Weather, seed: UInt64) {
@@ -50,7 +50,7 @@ final class ChaosProxy: Sendable {
         self.seed = seed
         self.front = Loopback.open()
         self.port = Loopback.bindAny(self.front)
-        self.state = Mutex(State(weather: weather))
+        self.state = Locked(State(weather: weather))
         Thread { self.run() }.start()
     }
 

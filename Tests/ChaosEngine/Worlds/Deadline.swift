@@ -1,15 +1,15 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
-import Synchronization
+import PacketLoop
 
 /// Bounds how long something may take, without counting on its ever coming back.
 enum Deadline {
     /// Lets through whoever comes first.
     private final class Gate: Sendable {
-        private let waiting: Mutex<CheckedContinuation<Bool, Never>?>
+        private let waiting: Locked<CheckedContinuation<Bool, Never>?>
 
         init(_ continuation: CheckedContinuation<Bool, Never>) {
-            self.waiting = Mutex(continuation)
+            self.waiting = Locked(continuation)
         }
 
         func open(_ isInTime: Bool) {

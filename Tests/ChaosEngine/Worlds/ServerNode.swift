@@ -2,7 +2,6 @@
 
 import PacketLoop
 import PicoQuic
-import Synchronization
 import WebTransport
 import WebTransportPicoQuic
 
@@ -24,7 +23,7 @@ final class ServerNode: Sendable {
     private let configuration: QUICConfiguration
     private let bounds: WebTransportConfiguration
     private let scripts: [PeerScript]
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     init(
         context: EpisodeContext,
