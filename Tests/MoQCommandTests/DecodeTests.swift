@@ -121,6 +121,8 @@ struct DecodeTests {
         #expect(try code("10 0000", .request) == .protocolViolation)
         #expect(try code("16 00 00 00", .uni) == .protocolViolation)
         #expect(try code("10 00 00 00 00 05 01", .uni) == .protocolViolation)
+        // Properties that are longer than the rest of the stream.
+        #expect(try code("11 00 00 00 00 3f 00", .uni) == .protocolViolation)
         #expect(try code("05", .uni) == .protocolViolation)
         #expect(try code("", .uni) == .protocolViolation)
         #expect(try code("22 00 00 00 00", .datagram) == .protocolViolation)

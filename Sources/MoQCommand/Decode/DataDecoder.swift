@@ -11,7 +11,7 @@ struct DataDecoder {
 
     /// Decodes a whole subgroup stream.
     func subgroup(_ bytes: [UInt8]) throws(MoQWireError) -> DecodedItem {
-        var parser = SubgroupStreamParser(profile: self.profile, propertiesLimit: bytes.count)
+        var parser = SubgroupStreamParser(profile: self.profile, propertiesLimit: .max)
         var encoder = SubgroupStreamEncoder(profile: self.profile)
         var again = Reencoding()
         var header: SubgroupHeader?
@@ -71,7 +71,7 @@ struct DataDecoder {
 
     /// Decodes a whole fetch stream.
     func fetch(_ bytes: [UInt8]) throws(MoQWireError) -> DecodedItem {
-        var parser = FetchStreamParser(profile: self.profile, propertiesLimit: bytes.count)
+        var parser = FetchStreamParser(profile: self.profile, propertiesLimit: .max)
         parser.groupOrder = self.groupOrder
         var encoder = FetchStreamEncoder(profile: self.profile, groupOrder: self.groupOrder)
         var again = Reencoding()
