@@ -33,6 +33,13 @@ uint64_t cpq_streams_taken(picoquic_cnx_t *cnx, int is_unidirectional) {
     return picoquic_get_next_local_stream_id(cnx, is_unidirectional) >> 2;
 }
 
+void cpq_expect_stateless_reset(picoquic_cnx_t *cnx) {
+    if (cnx->client_mode) {
+        // Without the token of the server there are random bytes in its place, which nobody sends.
+        (void)picoquic_register_net_secret(cnx);
+    }
+}
+
 int cpq_send_state(picoquic_cnx_t *cnx, uint64_t stream_id) {
     const picoquic_stream_head_t *stream = picoquic_find_stream(cnx, stream_id);
     if (stream == NULL) {

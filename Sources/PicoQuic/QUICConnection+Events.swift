@@ -42,8 +42,12 @@ extension QUICConnection {
             return Self.handled
         }
         let token = UInt64(UInt(bitPattern: streamContext))
+        if !self.waitingStops.isEmpty, unsafe self.handleWaitingStop(event, cnx: cnx, stream: stream, token: token) {
+            return Self.handled
+        }
         switch event {
         case picoquic_callback_almost_ready:
+            unsafe cpq_expect_stateless_reset(cnx)
             self.establish()
         case picoquic_callback_ready:
             self.establish()
@@ -84,6 +88,28 @@ extension QUICConnection {
             break
         }
         return Self.handled
+    }
+
+    /// Sends a STOP_SENDING as soon as the peer may know the stream that it is for.
+    /// - Returns: whether nobody is to hear of the event: it is data on a stream that is to have none.
+    private func handleWaitingStop(
+        _ event: picoquic_call_back_event_t,
+        cnx: OpaquePointer,
+        stream: UInt64,
+        token: UInt64
+    ) -> Bool {
+        switch event {
+        case picoquic_callback_prepare_to_send:
+            _ = unsafe self.sendWaitingStop(of: stream, token: token, cnx)
+            return false
+        case picoquic_callback_stream_data, picoquic_callback_stream_fin:
+            return unsafe self.sendWaitingStop(of: stream, token: token, cnx)
+        case picoquic_callback_stream_reset, picoquic_callback_stream_released:
+            self.waitingStops[stream] = nil
+            return false
+        default:
+            return false
+        }
     }
 
     /// The bytes of an event.

@@ -92,11 +92,37 @@ extension QUICConnection {
             // The peer would end the connection for it (RFC 9000 section 19.5).
             throw QUICError(.streamClosed, "cannot stop stream \(stream): only this side sends on it")
         }
-        let outcome = unsafe picoquic_stop_sending(cnx, stream, min(code, Self.largestCode))
-        _ = unsafe cpq_attach_stream_context(cnx, stream, Self.pointer(token))
-        guard outcome == 0 else {
+        let code = min(code, Self.largestCode)
+        if unsafe self.opens(stream) && self.wasOpened(stream, cnx) && !self.isWithinLimit(stream, cnx) {
+            // The library would send it at once, and the peer end the connection for it (RFC 9000 section 4.6).
+            self.waitingStops[stream] = code
+            return
+        }
+        guard unsafe self.sendStop(of: stream, code: code, token: token, cnx) else {
             throw QUICError(.streamClosed, "cannot stop stream \(stream): it is over, or there is no such stream")
         }
+    }
+
+    /// Sends the STOP_SENDING that has waited until the peer could know its stream.
+    /// - Returns: whether there was one.
+    func sendWaitingStop(of stream: UInt64, token: UInt64, _ cnx: OpaquePointer) -> Bool {
+        guard let code = self.waitingStops[stream], unsafe self.isWithinLimit(stream, cnx) else {
+            return false
+        }
+        self.waitingStops[stream] = nil
+        _ = unsafe self.sendStop(of: stream, code: code, token: token, cnx)
+        return true
+    }
+
+    private func sendStop(of stream: UInt64, code: UInt64, token: UInt64, _ cnx: OpaquePointer) -> Bool {
+        let outcome = unsafe picoquic_stop_sending(cnx, stream, code)
+        _ = unsafe cpq_attach_stream_context(cnx, stream, Self.pointer(token))
+        return outcome == 0
+    }
+
+    /// Whether the peer allows a bidirectional stream of ours to be opened.
+    private func isWithinLimit(_ stream: UInt64, _ cnx: OpaquePointer) -> Bool {
+        unsafe stream >> 2 < cpq_stream_limit(cnx, 0)
     }
 
     /// Lets the peer send on the stream up to this offset. With ``QUICConfiguration/FlowControl/application`` nobody

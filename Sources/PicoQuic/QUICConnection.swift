@@ -64,6 +64,9 @@ public final class QUICConnection {
     var sawVersionNegotiation = false
     var sawStatelessReset = false
 
+    /// Streams of ours that the peer cannot know yet and is to send nothing on, and the codes to tell it so with.
+    var waitingStops: [UInt64: UInt64] = [:]
+
     /// A client's means to come back; nil when it keeps no tickets.
     var way: Return?
     /// Whether the handshake is complete on both sides.

@@ -116,6 +116,11 @@ final class QUICContext {
 
     // MARK: - Creation
 
+    /// How many microseconds there are at least between two stateless resets. The library's own 100 milliseconds would
+    /// leave most clients of a server that comes back to their idle timeouts. A reset is smaller than what it answers, so
+    /// that this makes nothing larger and no two endpoints go on for ever.
+    private static let resetInterval: UInt64 = 1_000
+
     private static func create(
         _ configuration: QUICConfiguration,
         certificate: String?,
@@ -173,6 +178,7 @@ final class QUICContext {
         unsafe parameters.max_idle_timeout = Self.microseconds(configuration.idleTimeout) / 1_000
         unsafe parameters.max_datagram_frame_size = configuration.maximumDatagramFrameSize
         _ = unsafe picoquic_set_default_tp(quic, &parameters)
+        unsafe picoquic_set_default_stateless_reset_min_interval(quic, Self.resetInterval)
         unsafe picoquic_set_default_handshake_timeout(quic, Self.microseconds(configuration.handshakeTimeout))
         let cookieMode: CInt =
             switch configuration.retryPolicy {

@@ -60,6 +60,10 @@ uint64_t cpq_packets_received(picoquic_cnx_t *cnx);
 /// Whether the first flight towards an unreachable peer is all that ever happened on a connection.
 int cpq_has_received(picoquic_cnx_t *cnx);
 
+/// Lets a client recognise a stateless reset as soon as it can send. The library itself would not before the server has
+/// confirmed the handshake, and a server that is gone by then never does.
+void cpq_expect_stateless_reset(picoquic_cnx_t *cnx);
+
 // MARK: - Coming back
 
 /// A ticket of a server (RFC 8446 section 4.6.1) and what the connection that got it knew.
