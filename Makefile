@@ -37,7 +37,7 @@ unexport SECONDS
 chaos_variant_ = none
 chaos_variant_address = asan
 chaos_variant_thread = tsan
-chaos: ## random interleavings for SECONDS=60; SANITIZE=address|thread, SEED=n to replay, KIND=memory|network
+chaos: ## random interleavings for SECONDS=60; SANITIZE=address|thread, SEED=n to replay, KIND=memory|network|process
 	$(if $(chaos_variant_$(SANITIZE)),,$(error SANITIZE is address or thread))
 	Scripts/with-variant $(chaos_variant_$(SANITIZE)) swift run chaos \
 		$(if $(SEED),--seed $(SEED),--seconds $(or $(SECONDS),60)) $(if $(KIND),--kind $(KIND))

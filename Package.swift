@@ -128,7 +128,11 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        .testTarget(name: "ChaosTests", dependencies: ["ChaosEngine"], swiftSettings: settings),
+        .testTarget(
+            name: "ChaosTests",
+            dependencies: ["ChaosEngine", "chaos", "TestSupport"],
+            swiftSettings: settings
+        ),
         .target(name: "WireSamples", dependencies: ["MoQWire"], path: "Tests/WireSamples", swiftSettings: settings),
         .testTarget(name: "MoQWireTests", dependencies: ["MoQWire", "WireSamples"], swiftSettings: settings),
         .testTarget(name: "MoQProtocolTests", dependencies: ["MoQProtocol", "MoQWire"], swiftSettings: settings),

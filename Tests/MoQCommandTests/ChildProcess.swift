@@ -42,38 +42,11 @@ final class ChildProcess: Sendable {
     private let state = Locked(State())
     private let began = ContinuousClock.now
 
-    /// Where the executable is: beside the tests.
-    static var executable: URL {
-        get throws {
-            var candidates = [CommandLine.arguments.first].compactMap { $0 }
-            if let position = CommandLine.arguments.firstIndex(of: "--test-bundle-path") {
-                candidates += CommandLine.arguments.dropFirst(position + 1).prefix(1)
-            }
-            candidates.append(Bundle.main.bundlePath + "/x")
-            for candidate in candidates {
-                var directory = URL(fileURLWithPath: candidate)
-                for _ in 0..<5 {
-                    directory = directory.deletingLastPathComponent()
-                    let executable = directory.appendingPathComponent("moq")
-                    var isDirectory: ObjCBool = false
-                    let exists = unsafe FileManager.default.fileExists(
-                        atPath: executable.path,
-                        isDirectory: &isDirectory
-                    )
-                    if exists, !isDirectory.boolValue {
-                        return executable
-                    }
-                }
-            }
-            throw Failure(description: "the executable moq is not beside the tests (\(candidates))")
-        }
-    }
-
     /// Starts `moq` with these arguments. Its standard input stays open until ``endInput(_:)``, unless `input` is given.
     init(_ arguments: [String], input: Data? = nil) throws {
         self.arguments = arguments
         self.process = Process()
-        self.process.executableURL = try Self.executable
+        self.process.executableURL = URL(fileURLWithPath: try BuiltProduct.path(of: "moq"))
         self.process.arguments = arguments
         let output = Pipe()
         let complaints = Pipe()

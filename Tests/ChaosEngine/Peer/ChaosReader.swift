@@ -6,7 +6,7 @@ import WebTransport
 /// Reads one stream according to its temper and checks every byte and every end. (loop)
 final class ChaosReader: ReceiveStreamReader {
     /// Where the stream stands, as far as its reader was told.
-    enum Phase: Sendable, Hashable {
+    enum Phase: Sendable, Hashable, Codable {
         case open
         case finished
         case reset

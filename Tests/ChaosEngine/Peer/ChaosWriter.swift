@@ -5,7 +5,7 @@ import WebTransport
 /// Writes one stream as its shape says, and sees to it that the stream keeps its promises. (loop)
 final class ChaosWriter: SendStreamDelegate {
     /// Where the stream stands, as far as its writer was told.
-    enum Phase: Sendable, Hashable {
+    enum Phase: Sendable, Hashable, Codable {
         case open
         case finished
         case reset

@@ -7,6 +7,7 @@ package enum ChaosCommand {
     /// Reads the command line, runs, and ends the process: 0 when every invariant held, 1 when not, 64 for a command line
     /// that makes no sense.
     package static func main() async {
+        if CommandLine.arguments.dropFirst().first == ChildServer.argument { exit(await ChildServer.run()) }
         let options: ChaosOptions
         do {
             options = try ChaosOptions(Array(CommandLine.arguments.dropFirst()))

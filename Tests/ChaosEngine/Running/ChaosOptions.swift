@@ -8,7 +8,7 @@ struct ChaosOptions: Sendable {
     }
 
     static let usage = """
-        usage: chaos [--seconds N] [--episodes N] [--from SEED] [--kind memory|network]
+        usage: chaos [--seconds N] [--episodes N] [--from SEED] [--kind memory|network|process]
                chaos --seed SEED
 
         Runs random episodes until the time or the number is reached, and ends with "chaos: ok", or names what went

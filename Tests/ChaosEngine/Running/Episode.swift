@@ -6,11 +6,17 @@ package enum EpisodeKind: String, Sendable, CaseIterable {
     case memory
     /// Over loopback sockets, all endpoints in this process.
     case network
+    /// Over loopback sockets, the server in a process of its own, which is stopped or killed and comes back.
+    case process
 
     /// The kind that a seed stands for.
     package init(seed: UInt64) {
         var random = ChaosRandom(seed: seed, 0x6b69_6e64)
-        self = random.chance(perMille: 450) ? .memory : .network
+        switch random.below(1_000) {
+        case ..<450: self = .memory
+        case ..<920: self = .network
+        default: self = .process
+        }
     }
 }
 
@@ -31,18 +37,21 @@ package enum Episode {
     /// - Parameters:
     ///   - kind: where, when that is not what the seed says.
     ///   - sabotage: what to do wrong on purpose.
+    ///   - executable: the program `chaos`, when that is not what runs here.
     package static func run(
         seed: UInt64,
         kind: EpisodeKind? = nil,
-        sabotage: Sabotage? = nil
+        sabotage: Sabotage? = nil,
+        executable: String = "/proc/self/exe"
     ) async -> EpisodeOutcome {
         let kind = kind ?? EpisodeKind(seed: seed)
-        if kind == .network { await self.warmUp.value }
+        if kind != .memory { await self.warmUp.value }
         let descriptors = ProcessVitals.descriptors
         var outcome: EpisodeOutcome
         switch kind {
         case .memory: outcome = self.runInMemory(seed: seed, sabotage: sabotage)
         case .network: outcome = await NetworkWorld.run(seed: seed, sabotage: sabotage)
+        case .process: outcome = await ProcessWorld.run(seed: seed, sabotage: sabotage, executable: executable)
         }
         let leaked = sabotage == .leakDescriptor ? ProcessVitals.openDescriptor() : nil
         let now = ProcessVitals.descriptors

@@ -62,6 +62,15 @@ struct Reconciliation {
         }
     }
 
+    /// Compares those with what their peers in another process told.
+    func run(with others: [PeerReport]) {
+        for other in others {
+            guard let peerKey = other.peerKey, let report = self.byKey[peerKey] else { continue }
+            self.compare(report, with: other)
+            self.compare(other, with: report)
+        }
+    }
+
     private func compare(_ report: PeerReport, with other: PeerReport) {
         let context = self.context
         let names = "\(report.name) and \(other.name)"

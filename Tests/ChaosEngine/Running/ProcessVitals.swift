@@ -11,9 +11,20 @@ import Musl
 /// What the operating system says of this process.
 enum ProcessVitals {
     /// How many descriptors are open.
-    static var descriptors: Int {
+    static var descriptors: Int { self.openDescriptors.count }
+
+    /// Which descriptors are open.
+    static var openDescriptors: [CInt] {
         let names = try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")
-        return names?.count ?? 0
+        return names?.compactMap { CInt($0) } ?? []
+    }
+
+    /// How many of them are sockets.
+    static var sockets: Int {
+        self.openDescriptors.count { descriptor in
+            let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(descriptor)")
+            return target?.hasPrefix("socket:") ?? false
+        }
     }
 
     /// How many bytes of memory the process has.

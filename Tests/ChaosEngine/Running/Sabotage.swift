@@ -40,6 +40,18 @@ package enum Sabotage: String, Sendable, CaseIterable {
     case spin
     /// The run depends on something else than the seed.
     case forgetSeed
+    /// A server comes back with other secrets than it had.
+    case forgetSecrets
+    /// A process does not do what it is told.
+    case hang
+
+    /// Where it finds its occasion.
+    package var kind: EpisodeKind {
+        switch self {
+        case .forgetSecrets, .hang: .process
+        default: .memory
+        }
+    }
 
     /// What the checks have to say about it.
     package var expected: Set<Invariant> {
@@ -59,6 +71,8 @@ package enum Sabotage: String, Sendable, CaseIterable {
         case .stall: [.rest]
         case .spin: [.spin, .rest]
         case .forgetSeed: [.replay]
+        case .forgetSecrets: [.reset, .told]
+        case .hang: [.process]
         }
     }
 }

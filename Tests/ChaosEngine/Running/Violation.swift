@@ -20,6 +20,8 @@ package enum Invariant: String, Sendable, CaseIterable {
     case memory = "memory stays bounded"
     case replay = "the same seed gives the same run"
     case process = "the process survives"
+    case reset = "whoever a restarted server does not know is told so"
+    case restart = "a server that comes back serves"
 }
 
 /// An invariant that did not hold, and what was seen.

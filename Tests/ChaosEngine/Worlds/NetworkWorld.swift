@@ -266,7 +266,7 @@ final class NetworkWorld: Sendable {
     }
 
     /// Gives threads that are about to let go of something a moment to do it.
-    private static func awaitDestruction(_ context: EpisodeContext) async {
+    static func awaitDestruction(_ context: EpisodeContext) async {
         let end = ContinuousClock.now.advanced(by: .seconds(2))
         while !context.survivors.names.isEmpty, ContinuousClock.now < end {
             try? await Task.sleep(for: .milliseconds(1))

@@ -112,6 +112,14 @@ final class ServerNode: Sendable {
         self.context.count("endpoints stopped")
     }
 
+    /// The endpoint's loop; nil before the start.
+    var loop: PacketLoop? { self.state.withLock { $0.executor?.loop } }
+
+    /// What the endpoint did and holds; nil before the start.
+    var statistics: QUICEndpointStatistics? {
+        get async { await self.state.withLock { $0.executor }?.statistics() }
+    }
+
     /// Lets go of the endpoint, which has been stopped, and checks what it left.
     func release() {
         let executor = self.state.withLock { state in
