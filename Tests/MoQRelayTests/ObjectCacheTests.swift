@@ -182,6 +182,35 @@ struct ObjectCacheTests {
         #expect(self.object(1, 2, size: 0, isComplete: false).state == .complete)
     }
 
+    @Test("An object that arrives byte by byte is kept in few parts, and whole")
+    func smallParts() {
+        let size = 10_000
+        let object = self.object(0, 0, size: size, isComplete: false)
+        let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0 / 7) }
+        var most = 0
+        for byte in bytes {
+            object.append([byte])
+            most = max(most, object.parts.count)
+        }
+        #expect(most <= CachedObject.maximumParts(ofLength: UInt64(size)) + 1)
+        #expect(object.state == .complete)
+        #expect(object.parts.flatMap(\.array) == bytes)
+    }
+
+    @Test("Too many objects are not looked through in one go")
+    func longLook() {
+        let cache = self.makeCache(cost: 64 << 20)
+        let track = cache.track(self.name())
+        let count = UInt64(TrackCache.longestLook) + 1
+        let group = track.group(0)
+        for id in 0..<count {
+            group.insert(self.object(0, id))
+        }
+        let known = { track.knowsAll(from: self.location(0, 0), through: self.location(0, $0), now: 0) }
+        #expect(known(count - 2))
+        #expect(!known(count - 1))
+    }
+
     @Test("Objects are served for as long as the relay and the track allow")
     func age() throws {
         let cache = self.makeCache(age: .seconds(60))

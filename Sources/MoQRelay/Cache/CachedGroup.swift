@@ -70,16 +70,6 @@ final class CachedGroup {
     }
 
     private func index(atOrAfter id: UInt64) -> Int {
-        var low = 0
-        var high = self.objects.count
-        while low < high {
-            let middle = (low + high) / 2
-            if self.objects[middle].location.object >= id {
-                high = middle
-            } else {
-                low = middle + 1
-            }
-        }
-        return low
+        self.objects.partitioningIndex { $0.location.object >= id }
     }
 }

@@ -5,12 +5,19 @@ import WebTransport
 
 /// One object in the relay's memory, possibly still arriving. (loop)
 ///
-/// The payload is kept by reference, in the parts in which it arrived; they are the parts that the subscribers' queues hold.
+/// The payload is kept by reference, in the parts in which it arrived, which are those that the subscribers' queues hold;
+/// only where they are too many they are joined.
 final class CachedObject {
     /// The longest payload that is remembered. What is longer is forwarded live, and not known afterwards.
     static let maximumPayload: UInt64 = 16 << 20
     /// How much an object counts besides its payload.
     static let overhead = 256
+
+    /// How many parts an object of this length is kept in at most. Beyond it they are made one: each part costs memory of its
+    /// own, and who sends decides how small they are.
+    static func maximumParts(ofLength length: UInt64) -> Int {
+        4 + Int(clamping: length / 512)
+    }
 
     /// How far an object is.
     enum State {
@@ -54,6 +61,14 @@ final class CachedObject {
     func append(_ part: Bytes) {
         guard self.state == .arriving, UInt64(part.count) <= self.missing else {
             return
+        }
+        if self.parts.count >= Self.maximumParts(ofLength: self.header.payloadLength) {
+            var whole: [UInt8] = []
+            whole.reserveCapacity(self.parts.reduce(0) { $0 + $1.count })
+            for part in self.parts {
+                part.append(to: &whole)
+            }
+            self.parts = [Bytes(whole)]
         }
         self.parts.append(part)
         self.missing -= UInt64(part.count)

@@ -23,7 +23,7 @@ struct LocationRanges {
             return
         }
         var merged = Range(first: first, last: last)
-        let low = self.index { $0.last.next.map { $0 >= first } ?? true }
+        let low = self.ranges.partitioningIndex { $0.last.next.map { $0 >= first } ?? true }
         var high = low
         while high < self.ranges.count, last.next.map({ self.ranges[high].first <= $0 }) ?? true {
             merged.first = min(merged.first, self.ranges[high].first)
@@ -38,7 +38,7 @@ struct LocationRanges {
 
     /// The last location of the range that `location` is in, or nil when it is in none.
     func end(of location: Location) -> Location? {
-        let index = self.index { $0.last >= location }
+        let index = self.ranges.partitioningIndex { $0.last >= location }
         guard index < self.ranges.count, self.ranges[index].first <= location else {
             return nil
         }
@@ -47,23 +47,8 @@ struct LocationRanges {
 
     /// The first location of the first range that begins after `location`.
     func start(after location: Location) -> Location? {
-        let index = self.index { $0.first > location }
+        let index = self.ranges.partitioningIndex { $0.first > location }
         return index < self.ranges.count ? self.ranges[index].first : nil
-    }
-
-    /// The first range that the condition holds for; it must hold for all that follow, too.
-    private func index(where condition: (Range) -> Bool) -> Int {
-        var low = 0
-        var high = self.ranges.count
-        while low < high {
-            let middle = (low + high) / 2
-            if condition(self.ranges[middle]) {
-                high = middle
-            } else {
-                low = middle + 1
-            }
-        }
-        return low
     }
 }
 

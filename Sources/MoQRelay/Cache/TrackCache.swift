@@ -150,10 +150,19 @@ final class TrackCache {
         return .unknown(from: cursor, through: through)
     }
 
-    /// Whether nothing is unknown from `first` through `last`. Looks at every object of the range.
+    /// How many objects ``knowsAll(from:through:now:)`` looks at: the loop has others to serve.
+    static let longestLook = 8_192
+
+    /// Whether nothing is unknown from `first` through `last`. Looks at every object of the range; false as well when there
+    /// are too many.
     func knowsAll(from first: Location, through last: Location, now: UInt64) -> Bool {
         var cursor: Location? = first
+        var seen = 0
         while let start = cursor, start <= last {
+            guard seen < Self.longestLook else {
+                return false
+            }
+            seen += 1
             switch self.find(from: start, through: last, now: now) {
             case .nothing: return true
             case .unknown: return false
@@ -187,16 +196,6 @@ final class TrackCache {
     }
 
     private func index(atOrAfter id: UInt64) -> Int {
-        var low = 0
-        var high = self.groups.count
-        while low < high {
-            let middle = (low + high) / 2
-            if self.groups[middle].id >= id {
-                high = middle
-            } else {
-                low = middle + 1
-            }
-        }
-        return low
+        self.groups.partitioningIndex { $0.id >= id }
     }
 }
