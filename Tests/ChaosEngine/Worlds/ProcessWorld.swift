@@ -58,6 +58,8 @@ final class ProcessWorld: Sendable {
     private let executable: String
     private let certificate: SelfSignedCertificate
     private let patience: Duration
+    /// How long the server's process may take to do what it is told.
+    private let processPatience: Duration
     private let clients: [PicoQuicExecutor]
     /// Makes the session that is there from the beginning of each of the server's processes, and keeps tickets.
     private let prober: PicoQuicExecutor
@@ -97,6 +99,8 @@ final class ProcessWorld: Sendable {
         self.certificate = certificate
         // What is broken on purpose need not be waited for as long.
         self.patience = sabotage == nil ? Self.patience : .seconds(5)
+        // The processes are not broken, unless that is what is wrong.
+        self.processPatience = sabotage == .hang ? .seconds(5) : Self.patience
         self.clients = plan.clientBounds.map { bounds in
             Self.client(plan, bounds: bounds, certificate: certificate, tickets: nil)
         }
@@ -209,13 +213,13 @@ final class ProcessWorld: Sendable {
                 )
             )
         )
-        let listening = await child.wait(within: self.patience) { heard in
+        let listening = await child.wait(within: self.processPatience) { heard in
             heard.words.lazy.compactMap { word -> UInt16? in
                 if case .listening(let port) = word { port } else { nil }
             }.first
         }
         guard let listening else {
-            self.complain(number, await child.ending(within: self.patience), "does not listen")
+            self.complain(number, await child.ending(within: self.processPatience), "does not listen")
             return nil
         }
         self.context.check(port == 0 || listening == port, .restart, "the server came back on port \(listening)")
@@ -247,18 +251,18 @@ final class ProcessWorld: Sendable {
         switch life.ending {
         case .kill:
             child.terminate()
-            let heard = await child.ending(within: self.patience)
+            let heard = await child.ending(within: self.processPatience)
             self.context.count("server processes killed")
             return self.checkEnd(number, heard, .signal(SIGKILL))
         case .abandon:
             child.abandon()
-            let heard = await child.ending(within: self.patience)
+            let heard = await child.ending(within: self.processPatience)
             self.context.count("server processes abandoned")
             return self.checkEnd(number, heard, .exit(ChildProcess.orphanStatus))
         case .stop(let code, let settles):
             if settles { await self.settle(child) }
             child.order(.stop(code: code))
-            let heard = await child.ending(within: self.patience)
+            let heard = await child.ending(within: self.processPatience)
             self.context.count("server processes stopped")
             let isWell = self.checkEnd(number, heard, .exit(0))
             self.take(number, heard)
@@ -271,7 +275,7 @@ final class ProcessWorld: Sendable {
     private func settle(_ child: ChildProcess) async {
         child.order(.settle)
         async let here: Void = Settlement.run(self.context, within: self.patience)
-        _ = await child.wait(within: self.patience) { heard in
+        _ = await child.wait(within: self.processPatience) { heard in
             heard.words.lazy.compactMap { word -> Bool? in if case .settled = word { true } else { nil } }.first
         }
         await here
