@@ -312,7 +312,7 @@ struct FetchTests {
         harness.serveFetches(delegate: delegate, write)
         let consumer = CollectingFetch()
         let receiver = harness.fetch(consumer)
-        consumer.onObject = {
+        consumer.onObject = { [unowned consumer] in
             if consumer.events.count == 1 {
                 receiver.pause()
             }

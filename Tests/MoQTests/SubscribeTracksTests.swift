@@ -14,7 +14,7 @@ struct SubscribeTracksTests {
     @Test("The request says that it is about tracks, and the tracks come with PUBLISH", arguments: Variant.all)
     func offered(variant: Variant) throws {
         let harness = Harness.established(variant)
-        harness.publisherHandler.onFeed = { request in
+        harness.publisherHandler.onFeed = { [unowned harness] request in
             #expect(request.request.interest == .tracks)
             #expect(request.request.forward == false)
             #expect(request.prefix == self.prefix)
@@ -47,7 +47,7 @@ struct SubscribeTracksTests {
     @Test("A track that cannot be offered is named")
     func blocked() {
         let harness = Harness.established(Variant(profile: .draft18, subscriber: .client))
-        harness.publisherHandler.onFeed = { request in
+        harness.publisherHandler.onFeed = { [unowned harness] request in
             request.block(Harness.track)
             request.accept()
             request.block(Harness.track)
@@ -88,9 +88,9 @@ struct SubscribeTracksTests {
     )
     func overlap(variant: Variant) {
         let harness = Harness.established(variant)
-        harness.publisherHandler.onFeed = {
-            $0.accept()
-            harness.publisherHandler.feeds.append($0)
+        harness.publisherHandler.onFeed = { [unowned harness] request in
+            request.accept()
+            harness.publisherHandler.feeds.append(request)
         }
         var codes: [MoQError.Code?] = []
         harness.subscriber.subscribeTracks(self.prefix, events: { _ in }, response: { codes.append($0.failure?.code) })
@@ -113,9 +113,9 @@ struct SubscribeTracksTests {
     @Test("The publisher's side refuses prefixes that overlap, too")
     func overlapAtPublisher() throws {
         let harness = try RawHarness.established(.draft18, peer: .client)
-        harness.handler.onFeed = {
-            $0.accept()
-            harness.handler.feeds.append($0)
+        harness.handler.onFeed = { [unowned harness] request in
+            request.accept()
+            harness.handler.feeds.append(request)
         }
         let wide = SubscribeTracks(requestID: harness.peerID(0), prefix: self.prefix)
         let narrow = SubscribeTracks(requestID: harness.peerID(1), prefix: Harness.track.namespace)
