@@ -1,6 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 import PacketLoop
+import TestSupport
 import Testing
 
 @testable import PicoQuic
@@ -51,7 +52,7 @@ struct StatelessResetTests {
     private static func adjust(_ configuration: inout QUICConfiguration) {
         configuration.statelessResetSeed = [UInt8](1...16)
         // Ten resets a second, which is the library's own limit, would not be enough.
-        configuration.idleTimeout = .seconds(6)
+        configuration.idleTimeout = .seconds(6) * TestBuild.patience
         configuration.keepAlive = .milliseconds(500)
     }
 
