@@ -37,7 +37,8 @@ struct StatelessResetTests {
             links.append(link)
         }
         let second = try await Self.exchange(fixture, behind: proxy)
-        for link in links { _ = try await link.send([UInt8](repeating: 2, count: 500)) }
+        // Whose keep-alive was quicker is reset already, and cannot send.
+        for link in links { _ = try? await link.send([UInt8](repeating: 2, count: 500)) }
         var kinds: [QUICCloseInfo.Kind?: Int] = [:]
         for link in links {
             await link.witness.wait { !$0.closes.isEmpty }
