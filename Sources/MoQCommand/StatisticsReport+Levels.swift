@@ -195,7 +195,8 @@ extension StatisticsReport {
             "relay_refused",
             [
                 "sessions": .of(relay.sessionsRefused), "requests": .of(relay.requestsOverLimit),
-                "not_found": .of(relay.tracksNotFound), "timeouts": .of(relay.upstreamTimeouts),
+                "not_found": .of(relay.tracksNotFound), "rendezvous": .of(relay.rendezvousTimeouts),
+                "timeouts": .of(relay.upstreamTimeouts),
                 "cut_off": .of(relay.subscribersCutOff), "subgroups": .of(relay.subgroupsRefused),
                 "cut_short": .of(relay.subgroupsCutShort),
             ]

@@ -34,6 +34,7 @@ extension MoQRelay {
             self.withdraw(announcement)
         }
         request.accept()
+        self.publisherAppeared(peer, in: namespace)
         guard isNew else {
             return
         }

@@ -26,8 +26,7 @@ extension MoQRelay {
             return
         }
         guard let publisher = self.publisher(of: name.namespace) else {
-            self.ledger.counters.tracksNotFound &+= 1
-            request.reject(.doesNotExist, reason: "nobody publishes the track")
+            self.awaitPublisher(request, from: peer)
             return
         }
         guard let track = self.makeTrack(name) else {
@@ -36,6 +35,58 @@ extension MoQRelay {
         }
         track.subscribe(request, from: peer)
         track.openUpstream(on: publisher)
+    }
+
+    // MARK: Waiting for a publisher
+
+    /// Holds a SUBSCRIBE for a track that nobody publishes, as long as the subscriber wants (draft-18 §10.2.6).
+    private func awaitPublisher(_ request: IncomingSubscribe, from peer: RelayPeer) {
+        let name = request.request.track
+        guard self.rendezvousTime(of: request) != nil else {
+            self.ledger.counters.tracksNotFound &+= 1
+            request.reject(.doesNotExist, reason: "nobody publishes the track")
+            return
+        }
+        guard let track = self.makeTrack(name) else {
+            request.reject(.excessiveLoad, reason: "too many tracks")
+            return
+        }
+        track.isAwaitingPublisher = true
+        var names = self.awaitedTracks[name.namespace] ?? [:]
+        names[name.name] = track
+        self.awaitedTracks.insert(names, at: name.namespace)
+        track.subscribe(request, from: peer)
+        track.settle()
+    }
+
+    /// How long a SUBSCRIBE may wait for a publisher; nil when it is to be answered at once.
+    func rendezvousTime(of request: IncomingSubscribe) -> Duration? {
+        let limit = self.configuration.maximumRendezvousTime
+        guard let wanted = request.request.parameters.rendezvousTimeout, wanted > 0, limit > .zero else {
+            return nil
+        }
+        return min(.milliseconds(Int64(clamping: wanted)), limit)
+    }
+
+    /// A namespace was announced: the tracks in it that subscribers wait for are asked for.
+    func publisherAppeared(_ peer: RelayPeer, in namespace: TrackNamespace) {
+        let awaited = self.awaitedTracks.all(under: namespace).flatMap { $0.1.values }
+        for track in awaited where track.isAwaitingPublisher {
+            track.publisherAppeared(peer)
+        }
+    }
+
+    /// A track that was waited for has a publisher, or nobody waits for it any more.
+    func rendezvousEnded(_ track: TrackForwarder) {
+        guard var names = self.awaitedTracks[track.name.namespace], names[track.name.name] === track else {
+            return
+        }
+        names[track.name.name] = nil
+        if names.isEmpty {
+            self.awaitedTracks.remove(track.name.namespace)
+        } else {
+            self.awaitedTracks.insert(names, at: track.name.namespace)
+        }
     }
 
     func publish(_ request: IncomingPublish, from peer: RelayPeer) {

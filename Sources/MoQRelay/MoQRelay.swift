@@ -17,7 +17,8 @@ public import WebTransport
 ///    publishers of that namespace the one that announced it last: it gets one SUBSCRIBE, however many subscribers come.
 ///    If it refuses or does not answer, the next one is asked, up to
 ///    ``MoQRelayConfiguration/maximumPublishersPerTrack`` of them;
-/// 3. otherwise the answer is DOES_NOT_EXIST, at once.
+/// 3. otherwise the answer is DOES_NOT_EXIST, at once, unless the subscriber is willing to wait for a publisher
+///    (RENDEZVOUS_TIMEOUT, from draft 18 on): then it is asked as soon as it announces the namespace or offers the track.
 ///
 /// A publisher is asked for a track by one subscription at a time. Draft 18 (§9.5) would have a relay subscribe to all
 /// publishers of a namespace and drop duplicate objects; here the others stand by.
@@ -53,6 +54,8 @@ public final class MoQRelay {
     var tracks: [FullTrackName: TrackForwarder] = [:]
     /// The tracks that were offered with PUBLISH, by namespace and name.
     var publishedTracks = NamespaceTree<[[UInt8]: TrackForwarder]>()
+    /// The tracks that nobody publishes and that subscribers wait for, by namespace and name.
+    var awaitedTracks = NamespaceTree<[[UInt8]: TrackForwarder]>()
     /// What is remembered of the tracks.
     let cache: ObjectCache
     /// The relay's own fetches, by track.

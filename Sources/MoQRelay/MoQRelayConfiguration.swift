@@ -39,6 +39,9 @@ public struct MoQRelayConfiguration: Sendable {
     /// How long a publisher may take to answer a SUBSCRIBE before its subscribers are told TIMEOUT, or keep a fetch waiting
     /// before what is missing is reported as unknown.
     public var upstreamResponseTimeout: Duration
+    /// How long a SUBSCRIBE is held for a publisher to appear, at most, when its subscriber is willing to wait
+    /// (RENDEZVOUS_TIMEOUT); zero for never.
+    public var maximumRendezvousTime: Duration
     /// What the sessions made by ``MoQRelay/accept(_:profile:)`` are configured with.
     public var session: MoQSessionConfiguration
 
@@ -59,6 +62,7 @@ public struct MoQRelayConfiguration: Sendable {
         maximumCachedGroupsPerTrack: Int = 1_000,
         maximumCacheAge: Duration = .seconds(300),
         upstreamResponseTimeout: Duration = .seconds(10),
+        maximumRendezvousTime: Duration = .seconds(60),
         session: MoQSessionConfiguration = MoQSessionConfiguration()
     ) {
         self.maximumSessions = maximumSessions
@@ -76,6 +80,7 @@ public struct MoQRelayConfiguration: Sendable {
         self.maximumCachedGroupsPerTrack = maximumCachedGroupsPerTrack
         self.maximumCacheAge = maximumCacheAge
         self.upstreamResponseTimeout = upstreamResponseTimeout
+        self.maximumRendezvousTime = maximumRendezvousTime
         self.session = session
     }
 }

@@ -14,7 +14,7 @@ public struct MoQRelayCounters: Hashable, Sendable {
         public var upstreams = 0
         /// Subscriptions of subscribers to whom objects are forwarded.
         public var subscribers = 0
-        /// Subscriptions of subscribers that wait for a publisher's answer.
+        /// Subscriptions of subscribers that wait for a publisher, or for its answer.
         public var pendingSubscribers = 0
         /// Namespace subscriptions (SUBSCRIBE_NAMESPACE).
         public var namespaceSubscriptions = 0
@@ -90,6 +90,8 @@ public struct MoQRelayCounters: Hashable, Sendable {
     public var requestsOverLimit: UInt64 = 0
     /// Subscriptions to tracks that nobody publishes.
     public var tracksNotFound: UInt64 = 0
+    /// Subscriptions that waited for a publisher in vain.
+    public var rendezvousTimeouts: UInt64 = 0
     /// Publishers that did not answer a SUBSCRIBE or a FETCH in time.
     public var upstreamTimeouts: UInt64 = 0
 

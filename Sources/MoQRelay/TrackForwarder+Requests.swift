@@ -20,6 +20,12 @@ extension TrackForwarder {
             self.accept(request, from: owner)
             return
         }
+        let patience = self.isAwaitingPublisher ? self.relay?.rendezvousTime(of: request) : nil
+        guard !self.isAwaitingPublisher || patience != nil else {
+            self.ledger.counters.tracksNotFound &+= 1
+            request.reject(.doesNotExist, reason: "nobody publishes the track")
+            return
+        }
         guard self.waiting.count < configuration.maximumPendingSubscribersPerTrack else {
             self.ledger.counters.requestsOverLimit &+= 1
             request.reject(.excessiveLoad, reason: "too many subscribers wait for the publisher")
@@ -36,6 +42,25 @@ extension TrackForwarder {
             self.removeWaiting(subscriber)
             self.settle()
         }
+        if let patience {
+            subscriber.awaitPublisher(for: patience, on: self.ledger.loop) { [weak self, weak subscriber] in
+                guard let self, let subscriber else {
+                    return
+                }
+                self.removeWaiting(subscriber)
+                self.ledger.counters.rendezvousTimeouts &+= 1
+                subscriber.request.reject(.timeout, reason: "no publisher appeared")
+                self.settle()
+            }
+        }
+    }
+
+    /// A publisher appeared that can be asked for the track.
+    func publisherAppeared(_ owner: RelayPeer) {
+        for subscriber in self.waiting {
+            subscriber.stopAwaitingPublisher()
+        }
+        self.openUpstream(on: owner)
     }
 
     /// Takes a subscriber out of those that wait.
@@ -49,6 +74,7 @@ extension TrackForwarder {
 
     private func forgetWaiting(_ subscriber: WaitingSubscriber) {
         self.ledger.counters.live.pendingSubscribers -= 1
+        subscriber.stopAwaitingPublisher()
         subscriber.request.onCancelled = nil
         if case .waiting(let waiting) = subscriber.owner.subscriptions[self.name], waiting === subscriber {
             subscriber.owner.subscriptions[self.name] = nil
@@ -89,6 +115,7 @@ extension TrackForwarder {
     func openUpstream(on owner: RelayPeer, attempt: Int = 0) {
         let feed = UpstreamFeed(origin: .subscribed, owner: owner, forwarder: self, forward: true)
         self.askedPublishers.insert(ObjectIdentifier(owner))
+        self.isAwaitingPublisher = false
         self.use(feed)
         self.ledger.counters.upstreamSubscribes &+= 1
         self.answerTimer = self.ledger.loop.schedule(after: self.ledger.configuration.upstreamResponseTimeout) {
@@ -216,6 +243,7 @@ extension TrackForwarder {
         self.answerTimer = nil
         let forward = self.hasDemand || self.waiting.contains { $0.request.request.parameters.forward ?? true }
         let wasPublished = self.isPublished
+        self.isAwaitingPublisher = false
         let feed = UpstreamFeed(origin: .published, owner: owner, forwarder: self, forward: forward)
         self.use(feed)
         self.learn(

@@ -18,6 +18,8 @@ import WebTransport
 ///                            └───────────────► over ◄───────────────┘
 /// ```
 ///
+/// A track that subscribers are willing to wait for can be waiting without a publisher (``isAwaitingPublisher``).
+///
 /// There is one upstream subscription in use at a time, however many subscribers there are: the newest. A publisher
 /// that offers the track with PUBLISH takes over from the one in use, which stands by with forward state 0 (its open
 /// subgroups run to their end) and takes over again if the newer one goes away without ending the track.
@@ -48,6 +50,14 @@ final class TrackForwarder {
     private var isPaused = false
     /// Runs while a SUBSCRIBE of the relay is unanswered.
     var answerTimer: LoopTimer?
+    /// Whether nobody publishes the track, and subscribers wait for somebody who does.
+    var isAwaitingPublisher = false {
+        didSet {
+            if oldValue, !self.isAwaitingPublisher {
+                self.relay?.rendezvousEnded(self)
+            }
+        }
+    }
     /// The publishers that were sent a SUBSCRIBE since the track was last established.
     var askedPublishers: Set<ObjectIdentifier> = []
     /// The most telling of their refusals.
@@ -304,6 +314,7 @@ final class TrackForwarder {
         self.setPaused(false)
         self.cache = nil
         self.datagramGroup = nil
+        self.isAwaitingPublisher = false
         let open = self.subgroups
         for subgroup in open {
             subgroup.reset(.cancelled)
