@@ -61,6 +61,14 @@ final class PublishingPeer: MoQSessionHandler {
         self.track.attach(request.accept(largest: self.track.largest))
     }
 
+    func session(_ session: MoQSession, didReceive request: IncomingTrackStatus) {
+        guard request.track == self.name, !self.track.hasEnded else {
+            request.reject(.doesNotExist, reason: "only \(self.name) is published here")
+            return
+        }
+        request.accept(largest: self.track.largest)
+    }
+
     func session(_ session: MoQSession, didReceive request: IncomingPublish) {
         request.reject(.uninterested, reason: "this side only publishes")
     }

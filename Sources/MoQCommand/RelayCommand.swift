@@ -1,6 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 internal import ArgumentParser
+internal import MoQRelay
 internal import PicoQuic
 
 /// `moq relay`.
@@ -64,6 +65,14 @@ struct RelayCommand: AsyncParsableCommand {
     )
     var threads = 1
 
+    @Option(
+        help: ArgumentHelp(
+            "How many MiB of objects to remember for who fetches them later; 0 for none.",
+            valueName: "MiB"
+        )
+    )
+    var cacheSize = MoQRelayConfiguration().maximumCachedBytes >> 20
+
     @Option(help: ArgumentHelp("How many seconds peers may take to leave after SIGTERM.", valueName: "seconds"))
     var drainTimeout = SecondsArgument(seconds: 5)
 
@@ -77,6 +86,9 @@ struct RelayCommand: AsyncParsableCommand {
         try self.identity.validateForListening()
         guard (1...1_000_000).contains(self.maxConnections) else {
             throw ValidationError("--max-connections must be 1 to 1000000")
+        }
+        guard (0...1_048_576).contains(self.cacheSize) else {
+            throw ValidationError("--cache-size must be 0 to 1048576")
         }
         guard self.threads == 1 else {
             throw ValidationError(

@@ -26,7 +26,10 @@ struct RelayRun {
         settings.maximumConnections = self.command.maxConnections
         settings.retryPolicy = self.command.retry
         let cell = LoopCell<MoQRelay>()
-        let configuration = MoQRelayConfiguration(maximumSessions: Int(self.command.maxConnections))
+        let configuration = MoQRelayConfiguration(
+            maximumSessions: Int(self.command.maxConnections),
+            maximumCachedBytes: self.command.cacheSize << 20
+        )
         let server = try await ServerEndpoint.start(settings) { loop in
             cell.set(MoQRelay(loop: loop, configuration: configuration), on: loop)
         } accept: { transport, profile, _ in

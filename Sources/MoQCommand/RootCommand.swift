@@ -22,8 +22,8 @@ struct RootCommand: AsyncParsableCommand {
             """,
         version: Self.version,
         subcommands: [
-            RelayCommand.self, PublishCommand.self, SubscribeCommand.self, ClockCommand.self, DecodeCommand.self,
-            BenchCommand.self,
+            RelayCommand.self, PublishCommand.self, SubscribeCommand.self, FetchCommand.self, ClockCommand.self,
+            StatusCommand.self, NamespacesCommand.self, ProbeCommand.self, DecodeCommand.self, BenchCommand.self,
         ]
     )
 

@@ -59,6 +59,27 @@ struct BadInputTests {
         BadInput("decode --draft 18 --kind request --answers HELLO 00", 64, "--answers", "HELLO"),
         BadInput("decode --draft 18 --kind uni --group-order random 00", 64, "--group-order", "random"),
         BadInput("decode --draft 18 --kind varint 0", 64, "'0'", "hexadecimal"),
+        BadInput("relay --listen 127.0.0.1:0 --self-signed --cache-size=-1", 64, "--cache-size"),
+        BadInput("relay --listen 127.0.0.1:0 --self-signed --cache-size 1048577", 64, "--cache-size"),
+        BadInput("fetch moqt://127.0.0.1:4433 -n a", 64, "--track"),
+        BadInput("fetch moqt://127.0.0.1:4433 \(track) --from 1/x", 64, "--from", "1/x"),
+        BadInput("fetch moqt://127.0.0.1:4433 \(track) --from 3 --to 2", 64, "--to", "--from"),
+        BadInput("fetch moqt://127.0.0.1:4433 \(track) --join 1 --join-from 2", 64, "--join", "--join-from"),
+        BadInput("fetch moqt://127.0.0.1:4433 \(track) --join 1 --to 2", 64, "--join", "--to"),
+        BadInput("fetch moqt://127.0.0.1:4433 \(track) --follow", 64, "--follow", "--join"),
+        BadInput("fetch moqt://127.0.0.1:4433 \(track) --join 1 --duration 2", 64, "--duration", "--follow"),
+        BadInput("fetch moqt://127.0.0.1:4433 \(track) --join 1 --follow --order descending", 64, "--order"),
+        BadInput("fetch moqt://127.0.0.1:4433 \(track) --order random", 64, "--order", "random"),
+        BadInput("fetch moqt://127.0.0.1:4433 \(track) --priority 256", 64, "--priority", "256"),
+        BadInput("status moqt://127.0.0.1:4433 -n a", 64, "--track"),
+        BadInput("probe", 64, "url"),
+        BadInput("probe moqt://127.0.0.1:4433 --drafts 99", 64, "--drafts", "99"),
+        BadInput(
+            "namespaces moqt://127.0.0.1:4433 a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t/u/v/w/x/y/z/1/2/3/4/5/6/7",
+            64,
+            "32"
+        ),
+        BadInput("namespaces moqt://127.0.0.1:4433 a --duration soon", 64, "--duration", "soon"),
         BadInput("bench wake --count 0", 64, "--count"),
         BadInput("bench timers --count 0", 64, "--count"),
     ]
@@ -83,6 +104,11 @@ struct BadInputTests {
         BadInput("sub moqt://host.invalid:4433 --insecure \(track)", 1, "host.invalid"),
         BadInput("sub moqt://127.0.0.1:9 --insecure \(track)", 1, "127.0.0.1:9"),
         BadInput("pub moqt://127.0.0.1:9 --insecure \(track) --input /dev/null", 1, "127.0.0.1:9"),
+        BadInput("fetch moqt://127.0.0.1:9 --insecure \(track)", 1, "127.0.0.1:9"),
+        BadInput("fetch moqt://127.0.0.1:9 --insecure \(track) --output /nowhere/file", 1, "/nowhere/file"),
+        BadInput("status moqt://127.0.0.1:9 --insecure \(track)", 1, "127.0.0.1:9"),
+        BadInput("probe moqt://127.0.0.1:9 --insecure", 1, "127.0.0.1:9"),
+        BadInput("namespaces moqt://127.0.0.1:9 --insecure", 1, "127.0.0.1:9"),
     ]
 
     @Test("What cannot be done ends with status 1", arguments: impossible)

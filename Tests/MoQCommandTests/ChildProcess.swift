@@ -110,6 +110,12 @@ final class ChildProcess: Sendable {
         }
     }
 
+    /// How many lines on standard error have begun with `prefix` so far.
+    func complaintLineCount(after prefix: String) -> Int {
+        let text = String(decoding: self.state.withLock { $0.complaints }, as: UTF8.self)
+        return text.split(separator: "\n").filter { $0.hasPrefix(prefix) }.count
+    }
+
     /// Waits until this much came on standard output.
     func outputBytes(atLeast count: Int, within seconds: Double = 10) async throws -> [UInt8] {
         try await self.wait(for: "\(count) bytes of output", within: seconds) { state in

@@ -15,7 +15,8 @@ struct LifecycleTests {
     @Test(
         "Help and version go to standard output",
         arguments: [
-            "relay", "pub", "sub", "clock", "bench wake", "bench timers", "bench churn", "bench slow-reader",
+            "relay", "pub", "sub", "fetch", "clock", "status", "namespaces", "probe", "bench wake", "bench timers",
+            "bench churn", "bench slow-reader",
             "bench blocked-priority", "bench farewell",
         ]
     )

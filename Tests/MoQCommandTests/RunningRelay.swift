@@ -16,6 +16,11 @@ struct RunningRelay {
 
     /// Starts a relay with a certificate of its own and waits until it can be connected to.
     init(_ arguments: String...) async throws {
+        try await self.init(options: arguments)
+    }
+
+    /// Starts a relay with a certificate of its own and waits until it can be connected to.
+    init(options arguments: [String]) async throws {
         let fixed = ["relay", "--listen", "127.0.0.1:0", "--self-signed"]
         self.process = try ChildProcess(fixed + arguments, input: Data())
         self.fingerprint = try await self.process.outputLine(after: "fingerprint sha-256 ")
@@ -37,8 +42,18 @@ struct RunningRelay {
     /// Asks for the live counters, the `number`th time, and returns them by name.
     func counters(_ number: Int = 1) async throws -> [String: String] {
         self.process.send(SIGUSR1)
-        let line = try await self.process.complaintLine(after: "stats ", skipping: number - 1)
-        return Dictionary(
+        return Self.parse(try await self.process.complaintLine(after: "stats ", skipping: number - 1))
+    }
+
+    /// Asks for the live counters, however often that was done before, and returns them by name.
+    func nextCounters() async throws -> [String: String] {
+        let earlier = self.process.complaintLineCount(after: "stats ")
+        self.process.send(SIGUSR1)
+        return Self.parse(try await self.process.complaintLine(after: "stats ", skipping: earlier))
+    }
+
+    private static func parse(_ line: String) -> [String: String] {
+        Dictionary(
             line.split(separator: " ").compactMap { figure in
                 let parts = figure.split(separator: "=", maxSplits: 1)
                 return parts.count == 2 ? (String(parts[0]), String(parts[1])) : nil

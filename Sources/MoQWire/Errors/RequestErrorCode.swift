@@ -72,3 +72,36 @@ public enum RequestErrorCode: Hashable, Sendable {
         return fallback
     }
 }
+
+extension RequestErrorCode {
+    /// The name that the draft has for the code, in the answer to a request of this kind; `UNKNOWN` for a number that it does
+    /// not define. Draft 14 tells tracks and namespaces apart.
+    public func name(in profile: DraftProfile, answering kind: RequestKind? = nil) -> String {
+        let isAboutNamespaces = kind == .subscribeNamespace
+        return switch self {
+        case .internalError: "INTERNAL_ERROR"
+        case .unauthorized: "UNAUTHORIZED"
+        case .timeout: "TIMEOUT"
+        case .notSupported: "NOT_SUPPORTED"
+        case .malformedAuthToken: "MALFORMED_AUTH_TOKEN"
+        case .expiredAuthToken: "EXPIRED_AUTH_TOKEN"
+        case .goingAway: "GOING_AWAY"
+        case .excessiveLoad: "EXCESSIVE_LOAD"
+        case .doesNotExist where profile.messageForm == .fields:
+            isAboutNamespaces ? "NAMESPACE_PREFIX_UNKNOWN" : "TRACK_DOES_NOT_EXIST"
+        case .doesNotExist: "DOES_NOT_EXIST"
+        case .invalidRange: "INVALID_RANGE"
+        case .malformedTrack: "MALFORMED_TRACK"
+        case .duplicateSubscription: "DUPLICATE_SUBSCRIPTION"
+        case .uninterested: "UNINTERESTED"
+        case .prefixOverlap: profile.messageForm == .fields ? "NAMESPACE_PREFIX_OVERLAP" : "PREFIX_OVERLAP"
+        case .namespaceTooLarge: "NAMESPACE_TOO_LARGE"
+        case .invalidJoiningRequestID: "INVALID_JOINING_REQUEST_ID"
+        case .noObjects: "NO_OBJECTS"
+        case .unknownStatusInRange: "UNKNOWN_STATUS_IN_RANGE"
+        case .unsupportedExtension: "UNSUPPORTED_EXTENSION"
+        case .redirect: "REDIRECT"
+        case .unknown: "UNKNOWN"
+        }
+    }
+}
