@@ -20,6 +20,14 @@ final class Journal: Sendable {
         var payloads: [[UInt8]] = []
         var trackEnds = 0
         var announcements = 0
+        var fetches = 0
+        var live: [ReceivedObject] = []
+        var resets = 0
+        var subscribeLargest: Location?
+        var fetchAnswers: [Result<FetchOk, MoQError>] = []
+        var fetched: [ReceivedObject] = []
+        var fetchGaps = 0
+        var fetchOutcomes: [FetchOutcome] = []
         /// Whether what belongs to a loop was released on it.
         var releases: [Bool] = []
     }
