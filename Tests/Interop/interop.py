@@ -14,19 +14,30 @@ import threading
 import time
 from pathlib import Path
 
+from impairment import ImpairedPath
+
 # What this project's relay claims today, by the names the conformance client gives them.
 TESTS = [
     "setup-only",
     "announce-only",
     "publish-namespace-done",
     "subscribe-error",
+    "rendezvous-timeout",
     "announce-subscribe",
     "subscribe-before-announce",
     "data-subgroup-basic",
     "subscribe-namespace-lifecycle",
+    "namespace-discovery",
     "publish-track-only",
     "publish-track-subscribe",
+    "fetch",
+    "join",
 ]
+# What the client itself leaves out, because the draft has nothing of the kind.
+NOT_IN_DRAFT = {
+    "rendezvous-timeout": {"14", "16"},
+    "subscribe-namespace-lifecycle": {"14"},
+}
 TEST_SECONDS = 30
 START_SECONDS = 15
 TRANSFER_SECONDS = 90
@@ -48,6 +59,7 @@ class Process:
         self.log = logs / f"{name}.log"
         self.command = [str(word) for word in command]
         with open(self.log, "ab") as log:
+            self.start = log.tell()
             log.write(f"$ {' '.join(self.command)}\n".encode())
             log.flush()
             self.child = subprocess.Popen(
@@ -78,11 +90,13 @@ class Process:
     def position(self):
         return self.log.stat().st_size
 
-    def excerpt(self, since=0):
+    def text(self, since=0):
         with open(self.log, "rb") as log:
             log.seek(since)
-            lines = log.read().decode(errors="replace").splitlines()
-        return [f"    {self.name} | {line}" for line in lines[-EXCERPT_LINES:]]
+            return log.read().decode(errors="replace")
+
+    def excerpt(self, since=0):
+        return [f"    {self.name} | {line}" for line in self.text(since).splitlines()[-EXCERPT_LINES:]]
 
     @classmethod
     def stop_all(cls):
@@ -99,8 +113,8 @@ class Results:
         self.details = []
 
     def record(self, test, draft, problem, excerpt=()):
-        """`problem` is None for a pass, else the reason in one line."""
-        self.rows.setdefault(test, {})[draft] = problem
+        """`problem` is None for a pass, else the reason in one line. A cell has an entry for each run."""
+        self.rows.setdefault(test, {}).setdefault(draft, []).append(problem)
         say(f"  {test} draft {draft}: {'ok' if problem is None else 'FAILED: ' + problem}")
         if problem is not None:
             self.details.append(f"{test} draft {draft}: {problem}")
@@ -111,8 +125,7 @@ class Results:
         say()
         say("test".ljust(width) + "".join(f"draft {draft}".ljust(10) for draft in self.drafts))
         for test, cells in self.rows.items():
-            marks = ["–" if draft not in cells else "ok" if cells[draft] is None else "FAILED" for draft in self.drafts]
-            say(test.ljust(width) + "".join(mark.ljust(10) for mark in marks))
+            say(test.ljust(width) + "".join(self.mark(cells.get(draft)).ljust(10) for draft in self.drafts))
         if self.details:
             say("\nfailures:")
             for line in self.details:
@@ -120,10 +133,19 @@ class Results:
         say()
         for line in left_out:
             say(f"interop: NOT RUN: {line}")
-        cells = [problem for row in self.rows.values() for problem in row.values()]
+        cells = [problem for row in self.rows.values() for cell in row.values() for problem in cell]
         failed = sum(problem is not None for problem in cells)
         say(f"interop: {len(cells) - failed} passed, {failed} failed")
         return 1 if failed or not cells else 0
+
+    @staticmethod
+    def mark(cell):
+        if cell is None:
+            return "–"
+        passed = cell.count(None)
+        if len(cell) > 1:
+            return f"{passed}/{len(cell)}"
+        return "ok" if passed else "FAILED"
 
 
 class Interop:
@@ -135,6 +157,9 @@ class Interop:
         self.drafts = [draft.strip() for draft in options.drafts.split(",") if draft.strip()]
         self.tests = [test.strip() for test in options.tests.split(",") if test.strip()] if options.tests else TESTS
         self.relay_url = options.relay_url
+        self.repeat = options.repeat
+        self.loss = options.loss
+        self.delay = options.delay
         self.logs = self.home / "log"
         self.work = self.home / "work"
         self.results = Results(self.drafts)
@@ -152,7 +177,10 @@ class Interop:
                 say(f"interop: FAILED: no executable at {self.moq}; swift build makes it")
                 return 1
             self.our_relay()
-            self.our_client()
+            if self.loss or self.delay:
+                left_out.append("our commands against aiomoqt's relay (the path is impaired for ours only)")
+            else:
+                self.our_client()
         return self.results.close(left_out)
 
     # Their client, our relay.
@@ -167,7 +195,14 @@ class Interop:
                 self.results.record("relay-starts", draft, "the relay printed no 'listening' line", relay.excerpt())
             relay.stop()
             return
+        path = None
+        if self.loss or self.delay:
+            path = ImpairedPath(int(url.rsplit(":", 1)[1]), self.loss / 100, self.delay / 1000)
+            url = f"moqt://127.0.0.1:{path.port}"
         self.conformance(url, relay)
+        if path:
+            path.stop()
+            say(f"  the path passed {path.passed} datagrams and lost {path.lost}")
         # Whatever the tests threw at it, it must still be there, and it must end as it was asked to.
         if relay.child.poll() is not None:
             problem = f"the relay ended by itself with status {relay.child.returncode}"
@@ -177,11 +212,13 @@ class Interop:
         self.results.record("relay-stops-cleanly", self.drafts[0], problem, relay.excerpt())
 
     def conformance(self, url, relay):
-        for draft in self.drafts:
+        for draft in self.drafts * self.repeat:
             self.one_check("relay-probe", draft, relay, probe_problem, [
                 self.bin / "moq-relay-probe", "--url", url, "-k", "--draft", draft,
             ])
             for test in self.tests:
+                if draft in NOT_IN_DRAFT.get(test, ()):
+                    continue
                 self.one_check(test, draft, relay, tap_problem, [
                     self.bin / "moq-interop-client", "-r", url, "--tls-disable-verify", "--draft", draft, "-t", test,
                 ])
@@ -189,42 +226,94 @@ class Interop:
     def one_check(self, test, draft, relay, judge, command):
         relay_position = relay.position() if relay else 0
         client = Process(f"{test}-{draft}", command, self.logs)
+        client_position = client.start
         status = client.wait(TEST_SECONDS)
         if status is None:
             problem = f"not done after {TEST_SECONDS} s"
         else:
-            problem = judge(status, client.log.read_text(errors="replace"), draft)
-        excerpt = client.excerpt() + (relay.excerpt(relay_position) if relay else []) if problem else ()
+            problem = judge(status, client.text(client_position), draft)
+        excerpt = client.excerpt(client_position) + (relay.excerpt(relay_position) if relay else []) if problem else ()
         self.results.record(test, draft, problem, excerpt)
 
-    # Our client, their relay.
+    # Our commands, their relay.
 
     def our_client(self):
-        say("our publisher and subscriber against aiomoqt's relay")
+        say("our commands against aiomoqt's relay")
         content = self.work / "input"
         content.write_bytes(secrets.token_bytes(FILE_BYTES))
         problem = make_certificate(self.work)
         for draft in self.drafts:
             if problem:
                 self.results.record("file-through-their-relay", draft, problem)
+                continue
+            port = free_port()
+            relay = Process(f"aiomoqt-relay-{draft}", [
+                self.bin / "moq-interop-relay", "--port", port, "--quic", "--draft", draft,
+                "--cert", self.work / "cert.pem", "--key", self.work / "key.pem",
+            ], self.logs)
+            if wait_until(lambda: "Listening on" in relay.text(), START_SECONDS):
+                url = f"moqt://127.0.0.1:{port}"
+                self.our_check("file-through-their-relay", draft, relay, self.transfer_problem, url, content)
+                self.our_check("questions-to-their-relay", draft, relay, self.questions_problem, url)
             else:
-                self.transfer(draft, content)
+                self.results.record("file-through-their-relay", draft, "aiomoqt's relay did not start", relay.excerpt())
+            relay.stop()
 
-    def transfer(self, draft, content):
-        port = free_port()
-        relay = Process(f"aiomoqt-relay-{draft}", [
-            self.bin / "moq-interop-relay", "--port", port, "--quic", "--draft", draft,
-            "--cert", self.work / "cert.pem", "--key", self.work / "key.pem",
-        ], self.logs)
+    def our_check(self, test, draft, relay, check, *arguments):
         parts = [relay]
-        problem = self.transfer_problem(draft, content, relay, f"moqt://127.0.0.1:{port}", parts)
-        relay.stop()
+        problem = check(draft, parts, *arguments)
+        for part in parts[1:]:
+            part.stop()
         excerpt = [line for part in parts for line in part.excerpt()] if problem else ()
-        self.results.record("file-through-their-relay", draft, problem, excerpt)
+        self.results.record(test, draft, problem, excerpt)
 
-    def transfer_problem(self, draft, content, relay, url, parts):
-        if not wait_until(lambda: "Listening on" in relay.log.read_text(errors="replace"), START_SECONDS):
-            return "aiomoqt's relay did not start"
+    def questions_problem(self, draft, parts, url):
+        """probe, namespaces, status and fetch, while a clock ticks through the relay."""
+        common = [url, "--insecure", "--drafts", draft]
+        space = f"interop/{secrets.token_hex(4)}"
+        track = ["--namespace", space, "--track", "clock"]
+
+        def ask(name, *arguments):
+            """Runs a command to its end; returns what it wrote, and adds it to what is shown on failure."""
+            process = Process(f"{name}-{draft}", [self.moq, *arguments], self.logs)
+            parts.append(process)
+            status = process.wait(TEST_SECONDS)
+            return process.text(process.start) if status == 0 else None
+
+        if f"{draft}  yes" not in (ask("probe", "probe", *common) or ""):
+            return "moq probe does not find the draft"
+        clock = Process(f"clock-{draft}", [self.moq, "clock", *common, *track, "--interval", "0.4"], self.logs)
+        viewer = Process(f"viewer-{draft}", [self.moq, "sub", *common, *track, "--wait", "10"], self.logs)
+        parts += [clock, viewer]
+        if not wait_until(lambda: viewer.text().count("Z\n") >= 6, TEST_SECONDS):
+            return "the clock does not tick"
+        listed = ask("namespaces", "namespaces", url, "interop", *common[1:], "--duration", "1")
+        if f"+ {space}\n" not in (listed or ""):
+            return "moq namespaces does not list the clock"
+        ranges = {
+            "fetch": (lambda group: ["--from", f"{group - 3}", "--to", f"{group - 1}"], 3),
+            "join": (lambda _: ["--join", "4"], 5),
+            "join-from": (lambda group: ["--join-from", f"{group - 2}"], 3),
+        }
+        for name, (options, least) in ranges.items():
+            # Their relay remembers eight groups, which is not long.
+            told = ask("status", "status", *common, *track, "--json")
+            found = re.search(r'"largest_location":{"group":(\d+),', told or "")
+            if not found:
+                return "moq status does not say how far the clock is"
+            options = options(int(found[1]))
+            output = self.work / f"{name}-{draft}"
+            if ask(name, "fetch", *common, *track, *options, "--output", output) is None:
+                return f"moq fetch {options[0]} failed"
+            ticks = output.read_text()
+            if ticks.count("\n") < least:
+                return f"moq fetch {options[0]} brought {ticks.count(chr(10))} ticks, not {least}"
+            # Every tick once and in order: the same run of lines that the subscriber got.
+            if not wait_until(lambda: ticks in viewer.text(), 5):
+                return f"moq fetch {options[0]} brought something else than the subscription"
+        return None
+
+    def transfer_problem(self, draft, parts, url, content):
         output = self.work / f"output-{draft}"
         track = ["--insecure", "--drafts", draft, "--namespace", f"interop/{secrets.token_hex(4)}", "--track", "file"]
         # The subscriber starts second here and first in the demo, so that both orders are exercised.
@@ -335,6 +424,9 @@ def main():
     parser.add_argument("--relay-url")
     parser.add_argument("--drafts", default="18,16")
     parser.add_argument("--tests")
+    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--loss", type=float, default=0)
+    parser.add_argument("--delay", type=float, default=0)
     # A stop from outside must not leave a relay behind: turn it into an exception so that `finally` runs.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
