@@ -4,8 +4,8 @@ public import MoQWire
 
 /// Checks the ids of the peer's requests, and how many it may make (draft-18 §10.1, draft-16 §9.1 and §9.5).
 ///
-/// Ids must have the peer's parity, be used once and stay below the limit. They need not come in order: a request with a
-/// stream of its own can overtake others. Ids that were skipped are remembered up to a bound; beyond it the lowest gaps
+/// Ids must have the peer's parity, be used once and stay below the limit. They need not come in order where a request
+/// with a stream of its own can overtake others. Ids that were skipped are remembered up to a bound; beyond it the lowest gaps
 /// count as used.
 public struct RequestIDLedger: ~Copyable {
     /// How many ids ahead of a gap are remembered.
@@ -13,6 +13,7 @@ public struct RequestIDLedger: ~Copyable {
 
     private let parity: UInt64
     private let window: UInt64?
+    private let isOrdered: Bool
     /// Every id of the peer's parity below this one was used.
     private var floor: UInt64
     private var ahead: Set<UInt64> = []
@@ -23,8 +24,10 @@ public struct RequestIDLedger: ~Copyable {
 
     /// Makes a ledger for the requests of `peer`.
     ///
-    /// `window` is how many requests the peer may have open at a time; nil where the draft has no such limit.
-    public init(peer: Role, window: Int?) {
+    /// `window` is how many requests the peer may have open at a time; nil where the draft has no such limit. `isOrdered`
+    /// says that each id must be the next one, since requests cannot overtake each other.
+    public init(peer: Role, window: Int?, isOrdered: Bool = false) {
+        self.isOrdered = isOrdered
         self.parity = peer == .client ? 0 : 1
         self.floor = self.parity
         let window = window.map { UInt64(clamping: max(1, min($0, 1 << 30))) }
@@ -39,7 +42,7 @@ public struct RequestIDLedger: ~Copyable {
 
     /// The peer made a request with this id.
     ///
-    /// - Throws: INVALID_REQUEST_ID for a wrong parity or an id that was used; TOO_MANY_REQUESTS beyond the limit.
+    /// - Throws: INVALID_REQUEST_ID for a wrong parity, an id that was used, or one out of turn; TOO_MANY_REQUESTS beyond the limit.
     public mutating func receivedRequest(_ id: RequestID) throws(ProtocolViolation) {
         let value = id.rawValue
         guard value & 1 == self.parity else {
@@ -50,6 +53,9 @@ public struct RequestIDLedger: ~Copyable {
         }
         guard !self.isExhausted, value >= self.floor, !self.ahead.contains(value) else {
             throw ProtocolViolation(.invalidRequestID, "request id \(id) was used before")
+        }
+        guard !self.isOrdered || value == self.floor else {
+            throw ProtocolViolation(.invalidRequestID, "request id \(id) comes before \(self.floor)")
         }
         if value == self.floor {
             self.advance()

@@ -57,12 +57,16 @@ public struct SessionMachine: ~Copyable {
 
     private let role: Role
     private let shape: ControlShape
+    private let version: UInt64?
 
     /// Makes a machine for one side of a session.
-    public init(role: Role, shape: ControlShape) {
+    ///
+    /// `version` is the number that stands for the draft where the setup negotiates it; nil where it does not.
+    public init(role: Role, shape: ControlShape, version: UInt64? = nil) {
         self.state = .idle
         self.role = role
         self.shape = shape
+        self.version = version
     }
 
     /// The transport is ready.
@@ -77,7 +81,8 @@ public struct SessionMachine: ~Copyable {
     /// The peer's SETUP arrived.
     ///
     /// - Throws: PROTOCOL_VIOLATION when it is the second one; INVALID_PATH and INVALID_AUTHORITY when a server sends
-    ///   what only clients may (draft-18 §10.3.1).
+    ///   what only clients may (draft-18 §10.3.1); VERSION_NEGOTIATION_FAILED when a client does not offer our version, and
+    ///   when a server selects another one (draft-14 §9.3.1).
     public mutating func receivedSetup(_ options: SetupOptions) throws(ProtocolViolation) -> SetupAction {
         switch self.state {
         case .idle, .settingUp:
@@ -89,6 +94,7 @@ public struct SessionMachine: ~Copyable {
                     throw ProtocolViolation(.invalidAuthority, "AUTHORITY in the SETUP of a server")
                 }
             }
+            try self.checkVersion(options.versions)
             self.state = .established
             return SetupAction(sendSetup: self.role == .server && self.shape == .singleBidirectional)
         case .established:
@@ -96,6 +102,17 @@ public struct SessionMachine: ~Copyable {
         case .closed:
             return SetupAction(sendSetup: false)
         }
+    }
+
+    private func checkVersion(_ versions: [UInt64]) throws(ProtocolViolation) {
+        guard let version = self.version, !versions.contains(version) else {
+            return
+        }
+        throw ProtocolViolation(
+            .versionNegotiationFailed,
+            self.role == .server
+                ? "our version is not among those offered" : "the server selected a version that was not offered"
+        )
     }
 
     /// The setup timer fired. Returns the violation to close with when the setup is not complete.

@@ -221,6 +221,10 @@ final class FetchFill: FetchConsumer {
     func beginObject(_ header: FetchObjectHeader) {
         let location = header.location
         self.passed(before: location)
+        guard header.status == .normal else {
+            self.passed(mark: header.status, at: location)
+            return
+        }
         self.cursor = location.next
         self.current = nil
         self.cache?.noteLargest(location)
@@ -273,6 +277,19 @@ final class FetchFill: FetchConsumer {
             return
         }
         self.cache?.noteAbsent(from: cursor, through: last)
+    }
+
+    /// What a status says does not exist, as all that is left out does not.
+    private func passed(mark status: ObjectStatus, at location: Location) {
+        self.current = nil
+        let last =
+            switch status {
+            case .normal, .doesNotExist: location
+            case .endOfGroup: Location(group: location.group, object: .max)
+            case .endOfTrack: Location(group: .max, object: .max)
+            }
+        self.cache?.noteAbsent(from: location, through: last)
+        self.cursor = last.next
     }
 
     private func finish(_ outcome: Outcome) {

@@ -18,4 +18,18 @@ public enum RequestKind: UInt8, Hashable, Sendable, CaseIterable {
     case subscribeTracks
     /// REQUEST_UPDATE, which never opens a stream of its own.
     case requestUpdate
+
+    /// The message that makes such a request; nil for an update, which belongs to another request.
+    var opening: MessageKind? {
+        switch self {
+        case .subscribe: .subscribe
+        case .publish: .publish
+        case .fetch: .fetch
+        case .trackStatus: .trackStatus
+        case .publishNamespace: .publishNamespace
+        case .subscribeNamespace: .subscribeNamespace
+        case .subscribeTracks: .subscribeTracks
+        case .requestUpdate: nil
+        }
+    }
 }

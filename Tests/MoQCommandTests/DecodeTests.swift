@@ -26,7 +26,7 @@ struct DecodeTests {
 
     // MARK: Messages
 
-    @Test("Every message of a draft is written again as it was read", arguments: DraftProfile.codable)
+    @Test("Every message of a draft is written again as it was read", arguments: DraftProfile.all)
     func samples(profile: DraftProfile) throws {
         let samples = try MessageSamples.all(profile)
         for sample in samples {
@@ -110,7 +110,7 @@ struct DecodeTests {
         return decoder.decode(try #require(HexText.bytes(text))).map { $0.line(in: profile) }
     }
 
-    @Test("What breaks a rule is printed with its code, for each kind", arguments: DraftProfile.codable)
+    @Test("What breaks a rule is printed with its code, for each kind", arguments: DraftProfile.all)
     func violations(profile: DraftProfile) throws {
         func code(_ text: String, _ kind: WireDecoder.Kind) throws -> SessionErrorCode? {
             try self.violation(text, profile, kind)

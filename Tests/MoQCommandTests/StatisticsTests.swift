@@ -69,7 +69,10 @@ struct StatisticsTests {
         }
     }
 
-    @Test("What relay, publisher and subscriber print in the end adds up, and nothing is left", arguments: [18, 16])
+    @Test(
+        "What relay, publisher and subscriber print in the end adds up, and nothing is left",
+        arguments: [18, 16, 14]
+    )
     func transfer(draft: Int) async throws {
         try await TemporaryDirectory.use { directory in
             let (source, copy) = (directory + "/source", directory + "/copy")

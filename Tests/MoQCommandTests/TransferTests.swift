@@ -41,10 +41,30 @@ struct TransferTests {
         }
     }
 
-    @Test("A file arrives through the relay byte for byte", arguments: [18, 16])
+    @Test("A file arrives through the relay byte for byte", arguments: [18, 16, 14])
     func file(draft: Int) async throws {
         let data = Self.randomData(count: 8_000_001, seed: UInt64(draft))
         #expect(try await self.transfer(data, draft: draft) == data)
+    }
+
+    @Test("A publisher on any draft reaches a subscriber on any other", arguments: [18, 16, 14], [18, 16, 14])
+    func acrossDrafts(publishing: Int, subscribing: Int) async throws {
+        let data = Self.randomData(count: 500_003, seed: UInt64(publishing * 100 + subscribing))
+        try await TemporaryDirectory.use { directory in
+            let (source, copy) = (directory + "/source", directory + "/copy")
+            try data.write(to: URL(fileURLWithPath: source))
+            let relay = try await RunningRelay()
+            let common = [relay.url, "--fingerprint", relay.fingerprint] + Self.track
+            let subscriber = try ChildProcess(
+                ["sub"] + common + ["--drafts", "\(subscribing)", "--output", copy, "--wait", "20"]
+            )
+            let publisher = try ChildProcess(["pub"] + common + ["--drafts", "\(publishing)", "--input", source])
+            let received = try await subscriber.ending(within: 60)
+            #expect(received.status == 0, "\(received.complaints)")
+            #expect(try await publisher.ending(within: 10).status == 0)
+            #expect(FileManager.default.contents(atPath: copy) == data)
+            try await relay.stop()
+        }
     }
 
     @Test(
@@ -59,18 +79,18 @@ struct TransferTests {
         #expect(try await self.transfer(data, draft: 18, publisher: options) == data)
     }
 
-    @Test("Datagrams arrive too", arguments: [18, 16])
+    @Test("Datagrams arrive too", arguments: [18, 16, 14])
     func datagrams(draft: Int) async throws {
         let data = Self.randomData(count: 100_000, seed: 9)
         #expect(try await self.transfer(data, draft: draft, publisher: ["--datagrams"]) == data)
     }
 
-    @Test("An empty file is a track without objects", arguments: [18, 16])
+    @Test("An empty file is a track without objects", arguments: [18, 16, 14])
     func empty(draft: Int) async throws {
         #expect(try await self.transfer(Data(), draft: draft) == Data())
     }
 
-    @Test("A publisher that listens serves subscribers without a relay", arguments: [18, 16])
+    @Test("A publisher that listens serves subscribers without a relay", arguments: [18, 16, 14])
     func direct(draft: Int) async throws {
         try await TemporaryDirectory.use { directory in
             let (source, copy) = (directory + "/source", directory + "/copy")
@@ -83,7 +103,7 @@ struct TransferTests {
             )
             let url = try await publisher.outputLine(after: "listening ")
             let subscriber = try ChildProcess(
-                ["sub", url, "--ca", credentials.certificate, "--drafts", "16,18", "--output", copy] + Self.track
+                ["sub", url, "--ca", credentials.certificate, "--drafts", "14,16,18", "--output", copy] + Self.track
             )
             let received = try await subscriber.ending(within: 60)
             #expect(received.status == 0, "\(received.complaints)")
@@ -110,7 +130,7 @@ struct TransferTests {
         try await relay.stop()
     }
 
-    @Test("The clock ticks, and the subscriber measures its latency", arguments: [18, 16])
+    @Test("The clock ticks, and the subscriber measures its latency", arguments: [18, 16, 14])
     func clock(draft: Int) async throws {
         let relay = try await RunningRelay()
         let common = [relay.url, "--fingerprint", relay.fingerprint, "--drafts", "\(draft)"] + Self.track

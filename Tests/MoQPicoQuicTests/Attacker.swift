@@ -22,6 +22,9 @@ final class Attacker: WebTransportHandler, ReceiveStreamReader {
             if profile.hasRequestLimit {
                 options.maxRequestID = RequestID(100)
             }
+            if profile.setupNegotiatesVersion {
+                options.versions = [profile.version.setupNumber]
+            }
             try self.open(control: self.bytes(.setup(Setup(options: options))))
         }
     }

@@ -51,8 +51,13 @@ struct RequestIDTests {
         #expect(code == .protocolViolation)
     }
 
-    private func outcome(_ ids: [UInt64], peer: Role = .client, window: Int? = 4) -> SessionErrorCode? {
-        var ledger = RequestIDLedger(peer: peer, window: window)
+    private func outcome(
+        _ ids: [UInt64],
+        peer: Role = .client,
+        window: Int? = 4,
+        isOrdered: Bool = false
+    ) -> SessionErrorCode? {
+        var ledger = RequestIDLedger(peer: peer, window: window, isOrdered: isOrdered)
         do throws(ProtocolViolation) {
             for id in ids {
                 try ledger.receivedRequest(RequestID(id))
@@ -76,6 +81,16 @@ struct RequestIDTests {
         #expect(self.outcome([1, 3, 5, 7], peer: .server) == nil)
         #expect(self.outcome([9], peer: .server) == .tooManyRequests)
         #expect(self.outcome([UInt64.max - 1], window: nil) == nil)
+    }
+
+    @Test("Where requests cannot overtake each other, ids come in turn")
+    func ordered() {
+        #expect(self.outcome([0, 2, 4, 6], isOrdered: true) == nil)
+        #expect(self.outcome([1, 3, 5], peer: .server, isOrdered: true) == nil)
+        #expect(self.outcome([2], isOrdered: true) == .invalidRequestID)
+        #expect(self.outcome([0, 2, 2], isOrdered: true) == .invalidRequestID)
+        #expect(self.outcome([0, 4], isOrdered: true) == .invalidRequestID)
+        #expect(self.outcome([0, 8], isOrdered: true) == .tooManyRequests)
     }
 
     @Test("The limit rises in steps as requests end")

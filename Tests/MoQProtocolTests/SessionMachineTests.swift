@@ -42,6 +42,22 @@ struct SessionMachineTests {
         )
     }
 
+    @Test("Where the setup negotiates the version, ours must be there", arguments: [Role.client, .server])
+    func version(role: Role) throws {
+        for (versions, expected) in [
+            ([7], nil), ([5, 7, 1], nil), ([], .versionNegotiationFailed), ([5, 1], .versionNegotiationFailed),
+        ] as [([UInt64], SessionErrorCode?)] {
+            var machine = SessionMachine(role: role, shape: .singleBidirectional, version: 7)
+            _ = machine.start()
+            let code = Self.code { () throws(ProtocolViolation) in
+                _ = try machine.receivedSetup(SetupOptions(versions: versions))
+            }
+            #expect(code == expected)
+            let state = machine.state
+            #expect(state == (expected == nil ? .established : .settingUp))
+        }
+    }
+
     @Test("GOAWAY goes out once and comes in once")
     func goaway() throws {
         var machine = SessionMachine(role: .client, shape: .pairWithRequestStreams)

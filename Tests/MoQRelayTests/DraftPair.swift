@@ -12,6 +12,14 @@ struct DraftPair: Hashable, Sendable, CustomTestStringConvertible {
         DraftProfile.all.map { DraftPair(publisher: publisher, subscriber: $0) }
     }
 
+    /// Those whose subscribers are told of what is left out of a fetch.
+    static let tellingGaps = all.filter { !$0.subscriber.data.fetchObjectsAreComplete }
+
+    /// Whether draft 14 has a part in it, which has no properties of tracks but three, and no default priority.
+    var hasDraft14: Bool {
+        self.publisher == .draft14 || self.subscriber == .draft14
+    }
+
     var testDescription: String {
         "\(self.publisher) to \(self.subscriber)"
     }

@@ -9,7 +9,7 @@ import WebTransport
 import WebTransportInMemory
 
 /// A SUBSCRIBE_NAMESPACE written by hand on a stream of its own, beside a session: it says what a session of ours would not
-/// say, and reads the answers. Both drafts have such a stream.
+/// say, and reads the answers. Draft 14 has no such stream.
 final class RawNamespaceSubscriber: ReceiveStreamReader {
     private(set) var answers: [MoQMessage] = []
     private(set) var isFinished = false

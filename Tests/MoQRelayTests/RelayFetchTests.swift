@@ -131,7 +131,10 @@ struct RelayFetchTests {
         scene.world.closeAll()
     }
 
-    @Test("What the publisher does not tell is reported as unknown, and the rest is served", arguments: DraftPair.all)
+    @Test(
+        "What the publisher does not tell is reported as unknown, and the rest is served",
+        arguments: DraftPair.tellingGaps
+    )
     func unknown(_ drafts: DraftPair) throws {
         let scene = Scene(drafts)
         try scene.track().send(group: 3, count: 2)
@@ -151,7 +154,10 @@ struct RelayFetchTests {
         scene.world.closeAll()
     }
 
-    @Test("A track that nobody subscribes to is passed through, and remembered", arguments: DraftPair.all)
+    @Test(
+        "A track that nobody subscribes to is passed through, and remembered",
+        arguments: DraftPair.all.filter { !$0.hasDraft14 }
+    )
     func passedThrough(_ drafts: DraftPair) throws {
         let world = RelayWorld()
         let publisher = world.connect(drafts.publisher)
@@ -391,7 +397,7 @@ struct RelayFetchTests {
         world.closeAll()
     }
 
-    @Test("A publisher that goes away leaves a gap, and nothing to fetch afterwards", arguments: DraftPair.all)
+    @Test("A publisher that goes away leaves a gap, and nothing to fetch afterwards", arguments: DraftPair.tellingGaps)
     func publisherGone(_ drafts: DraftPair) throws {
         let world = RelayWorld()
         let publisher = world.connect(drafts.publisher)
@@ -413,7 +419,7 @@ struct RelayFetchTests {
         world.closeAll()
     }
 
-    @Test("A publisher that keeps silent is waited for, but not forever", arguments: DraftPair.all)
+    @Test("A publisher that keeps silent is waited for, but not forever", arguments: DraftPair.tellingGaps)
     func silent(_ drafts: DraftPair) throws {
         let scene = Scene(drafts)
         try scene.track().send(group: 3, count: 1)
@@ -580,7 +586,13 @@ struct RelayFetchTests {
         #expect(
             fetched.events
                 == (0..<2).map {
-                    .object(Location(group: 4, object: $0), subgroup: nil, priority: 3, payload: [1, 2])
+                    .object(
+                        Location(group: 4, object: $0),
+                        // On draft 14 a datagram is like a subgroup with the id of its only object.
+                        subgroup: drafts.subscriber == .draft14 ? $0 : nil,
+                        priority: 3,
+                        payload: [1, 2]
+                    )
                 }
         )
         #expect(scene.publisher.fetches.isEmpty)

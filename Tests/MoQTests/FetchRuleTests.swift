@@ -151,12 +151,12 @@ struct FetchRuleTests {
         let scene = try Scene(profile)
         let stream = try scene.harness.peer.send(uni: try scene.stream([.plain(3, 0)]))
         scene.harness.run()
-        stream.reset(code: StreamResetCode.unknownObjectStatus.wireValue(in: profile))
+        stream.reset(code: StreamResetCode.deliveryTimeout.wireValue(in: profile))
         scene.harness.run()
         #expect(scene.consumer.responses.isEmpty)
         try scene.accept()
         #expect(scene.consumer.responses.first?.failure == nil)
-        #expect(scene.consumer.outcomes == [.reset(.unknownObjectStatus)])
+        #expect(scene.consumer.outcomes == [.reset(.deliveryTimeout)])
         #expect(scene.harness.session.counters.liveRequests == 0)
     }
 
@@ -166,7 +166,11 @@ struct FetchRuleTests {
         try scene.accept()
         var bytes = try scene.stream([.plain(3, 4)])
         // The same object again.
-        bytes += profile == .draft16 ? [0x04, 4, 1, 1] : [0x04, 0, 1, 1]
+        switch profile {
+        case .draft14: bytes += [3, 0, 4, 128, 0, 1, 1]
+        case .draft16: bytes += [0x04, 4, 1, 1]
+        default: bytes += [0x04, 0, 1, 1]
+        }
         try scene.harness.peer.send(uni: bytes)
         scene.harness.run()
         guard case .malformedTrack = scene.consumer.outcomes.first else {
@@ -178,17 +182,20 @@ struct FetchRuleTests {
         #expect(scene.harness.session.isOpen)
         #expect(scene.harness.session.counters.liveRequests == 0)
         #expect(scene.harness.session.counters.liveStreamsIn == 0)
-        if profile == .draft16 {
+        if !profile.hasOwnStream(.fetch) {
             #expect(scene.wasCancelled)
         } else {
             #expect(scene.harness.peer.requests.last?.send.isReset == true)
         }
     }
 
-    @Test("Groups against the order are a malformed track on draft 16, which can write them")
-    func groupDisorder() throws {
+    @Test(
+        "Groups against the order are a malformed track on drafts that can write them",
+        arguments: [DraftProfile.draft16, .draft14]
+    )
+    func groupDisorder(profile: DraftProfile) throws {
         for order in [GroupOrder.ascending, .descending] {
-            let scene = try Scene(.draft16, order: order)
+            let scene = try Scene(profile, order: order)
             try scene.accept()
             let objects: [FetchObjectHeader] = [.plain(4, 0), .plain(order == .ascending ? 3 : 5, 0)]
             let opposite: GroupOrder = order == .ascending ? .descending : .ascending
@@ -202,7 +209,10 @@ struct FetchRuleTests {
         }
     }
 
-    @Test("A first object that refers to one before closes the session", arguments: DraftProfile.all)
+    @Test(
+        "A first object that refers to one before closes the session",
+        arguments: [DraftProfile.draft18, .draft16]
+    )
     func reference(profile: DraftProfile) throws {
         let scene = try Scene(profile)
         try scene.accept()
@@ -304,10 +314,14 @@ struct FetchRuleTests {
         }
     }
 
-    @Test("FETCH_CANCEL of nothing, and of something else, closes the session", arguments: ViolationTests.roles)
-    func strayCancel(role: Role) throws {
+    @Test(
+        "FETCH_CANCEL of nothing, and of something else, closes the session",
+        arguments: [DraftProfile.draft16, .draft14],
+        ViolationTests.roles
+    )
+    func strayCancel(profile: DraftProfile, role: Role) throws {
         for hasRequest in [true, false] {
-            let harness = try RawHarness.established(.draft16, peer: role)
+            let harness = try RawHarness.established(profile, peer: role)
             if hasRequest {
                 try harness.peer.request(.subscribe(Subscribe(requestID: harness.peerID(), track: Harness.track)))
             }
@@ -334,7 +348,10 @@ struct FetchRuleTests {
         #expect(harness.handler.fetches.isEmpty)
     }
 
-    @Test("An update changes the priority, and is answered after the request", arguments: DraftProfile.all)
+    @Test(
+        "An update changes the priority, and is answered after the request",
+        arguments: [DraftProfile.draft18, .draft16]
+    )
     func update(profile: DraftProfile) throws {
         let harness = try RawHarness.established(profile, peer: .client)
         let target = FetchTarget.standalone(

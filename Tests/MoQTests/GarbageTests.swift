@@ -29,14 +29,25 @@ struct GarbageTests {
             .subscribe(Subscribe(requestID: id, track: Harness.track)),
             .publish(Publish(requestID: id, track: Harness.track, trackAlias: TrackAlias(1))),
             .publishNamespace(PublishNamespace(requestID: id, namespace: NamespaceTests.space)),
-            .subscribeNamespace(SubscribeNamespace(requestID: id, prefix: NamespaceTests.space)),
+            .subscribeNamespace(
+                SubscribeNamespace(
+                    requestID: id,
+                    prefix: NamespaceTests.space,
+                    interest: harness.profile.hasNamespaceReports ? .namespaces : .both
+                )
+            ),
             .trackStatus(TrackStatus(requestID: id, track: Harness.track)),
             .goaway(harness.peer.goaway),
         ]
-        if harness.profile == .draft16 {
+        if harness.profile.hasRequestLimit {
             messages.append(.maxRequestID(MaxRequestID(maximum: RequestID(5_000))))
             messages.append(.unsubscribe(Unsubscribe(requestID: id)))
-            messages.append(.requestUpdate(RequestUpdate(requestID: id, existingRequestID: id)))
+            let update = RequestUpdate(requestID: id, existingRequestID: id, parameters: .whole)
+            messages.append(.requestUpdate(update))
+        }
+        if harness.profile.namespacesStandForRequests {
+            messages.append(.unsubscribeNamespace(UnsubscribeNamespace(prefix: NamespaceTests.space)))
+            messages.append(.publishNamespaceDone(PublishNamespaceDone(namespace: NamespaceTests.space)))
         }
         return try messages.map { try harness.peer.bytes($0) }
     }

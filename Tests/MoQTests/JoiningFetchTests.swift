@@ -137,9 +137,13 @@ struct JoiningFetchTests {
         #expect(request.end == .object(self.joining))
     }
 
-    @Test("Draft 16 wants the Largest Object filter: who asks nevertheless is closed", arguments: [true, false])
-    func filter16(isAnswered: Bool) throws {
-        let harness = try RawHarness.established(.draft16, peer: .client)
+    @Test(
+        "Up to draft 16 the filter must be Largest Object: who asks nevertheless is closed",
+        arguments: [DraftProfile.draft16, .draft14],
+        [true, false]
+    )
+    func filter16(profile: DraftProfile, isAnswered: Bool) throws {
+        let harness = try RawHarness.established(profile, peer: .client)
         if isAnswered {
             harness.handler.onSubscribe = { _ = $0.accept(largest: self.joining) }
         }

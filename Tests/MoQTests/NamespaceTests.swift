@@ -52,7 +52,7 @@ struct NamespaceTests {
         harness.run()
         harness.subscriberHandler.announcements.first?.cancel(.expiredAuthToken, reason: "too old")
         harness.run()
-        #expect(cancels == [variant.profile == .draft16 ? .expiredAuthToken : nil])
+        #expect(cancels == [variant.profile.hasOwnStream(.publishNamespace) ? nil : .expiredAuthToken])
         #expect(!publication.isEstablished)
         harness.expectNothingLive()
     }
@@ -142,9 +142,18 @@ struct NamespaceTests {
             response: { _ in }
         )
         harness.run()
-        harness.publisherHandler.feeds.first?.end()
+        let feed = try #require(harness.publisherHandler.feeds.first)
+        feed.publish(Self.space)
         harness.run()
-        guard case .ended(let error?) = events.first else {
+        feed.end()
+        harness.run()
+        guard variant.profile.hasNamespaceReports else {
+            // There is no message for it; what was reported is withdrawn.
+            #expect(events == [.published(Self.space), .withdrawn(Self.space)])
+            #expect(harness.publisher.counters.liveRequests == 0)
+            return
+        }
+        guard case .ended(let error?) = events.last else {
             Issue.record("no end: \(events)")
             return
         }

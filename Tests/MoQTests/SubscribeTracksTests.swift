@@ -15,8 +15,9 @@ struct SubscribeTracksTests {
     func offered(variant: Variant) throws {
         let harness = Harness.established(variant)
         harness.publisherHandler.onFeed = { [unowned harness] request in
-            #expect(request.request.interest == .tracks)
-            #expect(request.request.forward == false)
+            // Draft 14 asks for namespaces and tracks alike, and for nothing else.
+            #expect(request.request.interest == (variant.profile == .draft14 ? .both : .tracks))
+            #expect(request.request.forward == (variant.profile == .draft14 ? nil : false))
             #expect(request.prefix == self.prefix)
             #expect(request.isSubscribeTracks == (variant.profile == .draft18))
             request.accept()
@@ -28,7 +29,7 @@ struct SubscribeTracksTests {
         var successes = 0
         let subscription = harness.subscriber.subscribeTracks(
             self.prefix,
-            forward: false,
+            forward: variant.profile == .draft14 ? nil : false,
             events: { events.append($0) },
             response: { result in successes += result.failure == nil ? 1 : 0 }
         )

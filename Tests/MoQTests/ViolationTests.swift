@@ -53,13 +53,16 @@ struct ViolationTests {
     @Test("A second SETUP", arguments: DraftProfile.all, roles)
     func secondSetup(profile: DraftProfile, role: Role) throws {
         try self.expectClose(.protocolViolation, profile, peer: role) {
-            try $0.peer.sendControl(.setup(Setup()))
+            try $0.peer.sendControl(.setup(Setup(options: $0.peer.ownSetup)))
         }
     }
 
-    @Test("A bidirectional stream that begins with neither SETUP nor a request")
-    func noSetup() throws {
-        let harness = RawHarness(.draft16, peer: .client)
+    @Test(
+        "A bidirectional stream that begins with neither SETUP nor a request",
+        arguments: [DraftProfile.draft16, .draft14]
+    )
+    func noSetup(profile: DraftProfile) throws {
+        let harness = RawHarness(profile, peer: .client)
         harness.session.start()
         harness.peer.listen()
         let stream = try harness.peer.transport.openBidirectionalStream(priority: .control)
@@ -95,6 +98,13 @@ struct ViolationTests {
         }
     }
 
+    @Test("STOP_SENDING on a control stream", arguments: DraftProfile.all, roles)
+    func controlStopped(profile: DraftProfile, role: Role) throws {
+        try self.expectClose(.protocolViolation, profile, peer: role) {
+            try #require($0.peer.controlInput).stopSending(code: 0)
+        }
+    }
+
     @Test("A second control stream")
     func secondControlStream() throws {
         try self.expectClose(.protocolViolation, .draft18, peer: .client) {
@@ -120,7 +130,7 @@ struct ViolationTests {
     func badRequestStream(profile: DraftProfile, role: Role) throws {
         try self.expectClose(.protocolViolation, profile, peer: role) {
             let stream = try $0.peer.transport.openBidirectionalStream(priority: .request)
-            try stream.send.write(Bytes(try $0.peer.bytes(.requestOk(RequestOk(requestID: RequestID(0))))))
+            try stream.send.write(Bytes(try $0.peer.bytes(.goaway($0.peer.goaway))))
         }
     }
 
@@ -146,24 +156,24 @@ struct ViolationTests {
         }
     }
 
-    @Test("A request id beyond the limit", arguments: roles)
-    func tooManyRequests(role: Role) throws {
-        try self.expectClose(.tooManyRequests, .draft16, peer: role) {
+    @Test("A request id beyond the limit", arguments: [DraftProfile.draft16, .draft14], roles)
+    func tooManyRequests(profile: DraftProfile, role: Role) throws {
+        try self.expectClose(.tooManyRequests, profile, peer: role) {
             let message = PublishNamespace(requestID: $0.peerID(1_024), namespace: NamespaceTests.space)
             try $0.peer.request(.publishNamespace(message))
         }
     }
 
-    @Test("MAX_REQUEST_ID that does not rise", arguments: roles)
-    func maxRequestID(role: Role) throws {
-        try self.expectClose(.protocolViolation, .draft16, peer: role) {
+    @Test("MAX_REQUEST_ID that does not rise", arguments: [DraftProfile.draft16, .draft14], roles)
+    func maxRequestID(profile: DraftProfile, role: Role) throws {
+        try self.expectClose(.protocolViolation, profile, peer: role) {
             try $0.peer.sendControl(.maxRequestID(MaxRequestID(maximum: RequestID(1_000))))
         }
     }
 
     @Test(
         "Request ids may skip: a request with a stream of its own can be overtaken",
-        arguments: DraftProfile.all,
+        arguments: [DraftProfile.draft18, .draft16],
         roles
     )
     func skippedIDs(profile: DraftProfile, role: Role) throws {
@@ -263,6 +273,45 @@ struct ViolationTests {
         let message = Publish(requestID: harness.peerID(index), track: track, trackAlias: TrackAlias(alias))
         try harness.peer.request(.publish(message))
         harness.run()
+    }
+
+    @Test("A reset behind the last byte of a stream takes nothing back", arguments: DraftProfile.all, roles)
+    func resetBehind(profile: DraftProfile, role: Role) throws {
+        let harness = try RawHarness.established(profile, peer: role)
+        let consumer = CollectingConsumer()
+        try self.accept(harness, alias: 5, consumer: consumer)
+        let header = SubgroupHeader(trackAlias: TrackAlias(5), groupID: 0)
+        let stream = try harness.peer.send(uni: try harness.peer.subgroup(header, [(0, pattern(10)), (1, [1])]))
+        harness.run()
+        stream.reset(code: StreamResetCode.deliveryTimeout.wireValue(in: profile))
+        harness.run()
+        #expect(consumer.contents.map(\.payload) == [pattern(10), [1]])
+        #expect(consumer.subgroups.map(\.ends) == [[.reset(.deliveryTimeout)]])
+        #expect(harness.session.isOpen)
+        #expect(harness.session.counters.liveStreamsIn == 0)
+    }
+
+    @Test("More streams than PUBLISH_DONE counts are stopped", arguments: DraftProfile.all, roles)
+    func tooManyStreams(profile: DraftProfile, role: Role) throws {
+        let harness = try RawHarness.established(profile, peer: role)
+        let consumer = CollectingConsumer()
+        harness.handler.onPublish = { $0.accept(consumer: consumer) }
+        let message = Publish(requestID: harness.peerID(), track: Harness.track, trackAlias: TrackAlias(5))
+        let request = try harness.peer.request(.publish(message))
+        harness.run()
+        let done = PublishDone(requestID: harness.peerID(), status: .trackEnded, streamCount: 1)
+        let bytes = Bytes(try harness.peer.bytes(.publishDone(done)))
+        try (request?.send ?? harness.peer.control)?.write(bytes)
+        for group in UInt64(0)..<3 {
+            let header = SubgroupHeader(trackAlias: TrackAlias(5), groupID: group)
+            try harness.peer.send(uni: try harness.peer.subgroup(header, [(0, [1])]), finish: group == 0)
+            harness.run()
+        }
+        #expect(consumer.ends == [TrackEnd(status: .trackEnded, streamCount: 1)])
+        #expect(consumer.contents.count == 1)
+        #expect(harness.session.isOpen)
+        #expect(harness.session.counters.streamsStopped == 2)
+        #expect(harness.session.counters.liveStreamsIn == 0)
     }
 
     @Test("Two tracks with one alias", arguments: DraftProfile.all, roles)
@@ -395,9 +444,13 @@ struct ViolationTests {
         #expect(consumer.contents == [Content(group: 3, id: 0, payload: [1])])
     }
 
-    @Test("The alias in an answer that comes after the cancellation is not waited for", arguments: roles)
-    func lateAnswer(role: Role) throws {
-        let harness = try RawHarness.established(.draft16, peer: role)
+    @Test(
+        "The alias in an answer that comes after the cancellation is not waited for",
+        arguments: [DraftProfile.draft16, .draft14],
+        roles
+    )
+    func lateAnswer(profile: DraftProfile, role: Role) throws {
+        let harness = try RawHarness.established(profile, peer: role)
         let subscription = harness.session.subscribe(
             SubscribeRequest(track: Harness.track),
             consumer: CollectingConsumer()
@@ -462,7 +515,11 @@ struct ViolationTests {
         }
     }
 
-    @Test("A request that overtakes the setup waits for it", arguments: DraftProfile.all, [true, false])
+    @Test(
+        "A request that overtakes the setup waits for it",
+        arguments: [DraftProfile.draft18, .draft16],
+        [true, false]
+    )
     func requestBeforeSetup(profile: DraftProfile, finished: Bool) throws {
         let harness = RawHarness(profile, peer: .client)
         harness.session.start()
@@ -507,7 +564,7 @@ struct ViolationTests {
         #expect(harness.session.counters.liveRequests == 1)
     }
 
-    @Test("NAMESPACE_DONE for what was not announced", arguments: DraftProfile.all)
+    @Test("NAMESPACE_DONE for what was not announced", arguments: [DraftProfile.draft18, .draft16])
     func namespaceDone(profile: DraftProfile) throws {
         try self.expectClose(.protocolViolation, profile, peer: .server) {
             $0.session.subscribeNamespace(TrackNamespace(path: "live"), events: { _ in }) { _ in }

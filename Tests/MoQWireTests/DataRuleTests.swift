@@ -11,7 +11,7 @@ struct DataRuleTests {
         subgroupRejection((profile.version == .draft14 ? [0x11, 1, 1, 0] : [0x31, 1, 1]) + bytes, profile)
     }
 
-    @Test("D1, D2: a stream type that the draft does not have is refused", arguments: DraftProfile.codable)
+    @Test("D1, D2: a stream type that the draft does not have is refused", arguments: DraftProfile.all)
     func types(profile: DraftProfile) throws {
         var valid: Set<UInt64> = []
         let bases: [UInt64] = profile.version >= .draft18 ? [0x10, 0x30, 0x50, 0x70] : [0x10, 0x30]
@@ -33,7 +33,7 @@ struct DataRuleTests {
         }
     }
 
-    @Test("D4: an unknown object status is refused", arguments: DraftProfile.codable)
+    @Test("D4: an unknown object status is refused", arguments: DraftProfile.all)
     func status(profile: DraftProfile) {
         for status: UInt8 in 0..<64 {
             let known: Set<UInt8> = profile.version == .draft14 ? [0, 1, 3, 4] : [0, 3, 4]
@@ -42,14 +42,14 @@ struct DataRuleTests {
         }
     }
 
-    @Test("D5: only a normal object has properties", arguments: DraftProfile.all)
+    @Test("D5: only a normal object has properties", arguments: DraftProfile.withParameters)
     func propertiesOfStatus(profile: DraftProfile) {
         #expect(self.objects([0, 2, 2, 2, 0, 3], profile) == .protocolViolation)
         #expect(self.objects([0, 2, 2, 2, 0, 0], profile) == nil)
         #expect(self.objects([0, 0, 0, 3], profile) == nil)
     }
 
-    @Test("D6: a stream may end between objects only", arguments: DraftProfile.codable)
+    @Test("D6: a stream may end between objects only", arguments: DraftProfile.all)
     func fin(profile: DraftProfile) {
         let object: [UInt8] = [0, 2, 2, 2, 3, 7, 7, 7]
         #expect(self.objects([], profile) == nil)
@@ -61,7 +61,7 @@ struct DataRuleTests {
         #expect(subgroupRejection([0x11, 1], profile) == .protocolViolation)
     }
 
-    @Test("D7: properties that do not fill their length are refused", arguments: DraftProfile.codable)
+    @Test("D7: properties that do not fill their length are refused", arguments: DraftProfile.all)
     func properties(profile: DraftProfile) {
         #expect(self.objects([0, 1, 2, 1, 9], profile) == .protocolViolation)
         #expect(self.objects([0, 3, 1, 2, 9, 1, 9], profile) == .protocolViolation)

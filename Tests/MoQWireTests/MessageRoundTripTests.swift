@@ -6,7 +6,7 @@ import WireSamples
 
 @Suite("Control messages there and back")
 struct MessageRoundTripTests {
-    @Test("every message of a draft survives with all its fields", arguments: DraftProfile.codable)
+    @Test("every message of a draft survives with all its fields", arguments: DraftProfile.all)
     func roundTrip(profile: DraftProfile) throws {
         for sample in try MessageSamples.all(profile) {
             let bytes = try MessageCodec(profile: profile, role: sample.sender).encode(sample.message)
@@ -15,7 +15,7 @@ struct MessageRoundTripTests {
         }
     }
 
-    @Test("the samples contain every message of the draft's table", arguments: DraftProfile.codable)
+    @Test("the samples contain every message of the draft's table", arguments: DraftProfile.all)
     func samplesAreComplete(profile: DraftProfile) throws {
         var types: Set<UInt64> = []
         for sample in try MessageSamples.all(profile) {
@@ -28,7 +28,7 @@ struct MessageRoundTripTests {
         #expect(types == expected)
     }
 
-    @Test("every prefix of a message asks for more, and for no more than is missing", arguments: DraftProfile.codable)
+    @Test("every prefix of a message asks for more, and for no more than is missing", arguments: DraftProfile.all)
     func prefixes(profile: DraftProfile) throws {
         for sample in try MessageSamples.all(profile) {
             let bytes = try MessageCodec(profile: profile, role: sample.sender).encode(sample.message)
@@ -44,7 +44,7 @@ struct MessageRoundTripTests {
         }
     }
 
-    @Test("a message is taken from the front of what follows it", arguments: DraftProfile.codable)
+    @Test("a message is taken from the front of what follows it", arguments: DraftProfile.all)
     func consumed(profile: DraftProfile) throws {
         let codec = MessageCodec(profile: profile, role: .server)
         let message = MoQMessage.goaway(Goaway(requestID: profile.version >= .draft18 ? RequestID(1) : nil))
@@ -57,7 +57,7 @@ struct MessageRoundTripTests {
         #expect(consumed == sent.count)
     }
 
-    @Test("encoding appends, and a failure leaves the bytes as they were", arguments: DraftProfile.codable)
+    @Test("encoding appends, and a failure leaves the bytes as they were", arguments: DraftProfile.all)
     func appending(profile: DraftProfile) throws {
         let codec = MessageCodec(profile: profile, role: .client)
         var bytes: [UInt8] = [1, 2, 3]

@@ -31,13 +31,13 @@ struct MessageRuleTests {
         return rejection(bytes, profile, on: Places(profile).answer(to: .subscribe), role: .client)
     }
 
-    @Test("N1: an empty field of a namespace is refused", arguments: DraftProfile.codable)
+    @Test("N1: an empty field of a namespace is refused", arguments: DraftProfile.all)
     func emptyField(profile: DraftProfile) throws {
         #expect(try self.subscribe(track: [2, 1, 0x61, 0, 0], profile) == .protocolViolation)
         #expect(try self.subscribe(track: [2, 1, 0x61, 1, 0x61, 0], profile) == nil)
     }
 
-    @Test("N2: more than 32 fields are refused", arguments: DraftProfile.codable)
+    @Test("N2: more than 32 fields are refused", arguments: DraftProfile.all)
     func tooManyFields(profile: DraftProfile) throws {
         for (count, expected) in [(32, nil), (33, SessionErrorCode.protocolViolation)] {
             let fields = Array(repeatElement([UInt8(1), 0x61], count: count).joined())
@@ -60,7 +60,7 @@ struct MessageRuleTests {
         #expect(rejection(try frame(0x11, [0, 0, 1, 0], .draft16), .draft16, on: .requestStart) == nil)
     }
 
-    @Test("N4: names of more than 4,096 bytes are refused", arguments: DraftProfile.codable)
+    @Test("N4: names of more than 4,096 bytes are refused", arguments: DraftProfile.all)
     func longNames(profile: DraftProfile) throws {
         for (fields, name, isAllowed) in [
             ([4_000, 90], 6, true), ([4_000, 90], 7, false), ([4_096], 0, true), ([4_097], 0, false),
@@ -76,7 +76,7 @@ struct MessageRuleTests {
         }
     }
 
-    @Test("R1: a reason of more than 1,024 bytes is refused", arguments: DraftProfile.codable)
+    @Test("R1: a reason of more than 1,024 bytes is refused", arguments: DraftProfile.all)
     func longReason(profile: DraftProfile) throws {
         for (length, expected) in [(1_024, nil), (1_025, SessionErrorCode.protocolViolation)] {
             var writer = WireWriter(integers: profile.coding.integers)
@@ -90,7 +90,7 @@ struct MessageRuleTests {
 
     @Test(
         "P1: an unknown parameter is refused from draft 16 on, and passed over before",
-        arguments: DraftProfile.codable
+        arguments: DraftProfile.all
     )
     func unknownParameter(profile: DraftProfile) throws {
         for type: UInt8 in [0x01, 0x0C, 0x3E] {
@@ -104,7 +104,7 @@ struct MessageRuleTests {
 
     @Test(
         "P2: a parameter that may be there once is refused twice; tokens may repeat",
-        arguments: DraftProfile.codable
+        arguments: DraftProfile.all
     )
     func repeatedParameter(profile: DraftProfile) throws {
         let isDelta = profile.coding.keys == .delta
@@ -115,7 +115,7 @@ struct MessageRuleTests {
         #expect((try self.parameters(2, [0x0C, 1, 0x0C, 1], profile) == nil) == (profile.version == .draft14))
     }
 
-    @Test("P3: values out of range are refused", arguments: DraftProfile.all)
+    @Test("P3: values out of range are refused", arguments: DraftProfile.withParameters)
     func outOfRange(profile: DraftProfile) throws {
         #expect(try self.parameters(1, [0x10, 2], profile) == .protocolViolation)
         #expect(try self.parameters(1, [0x22, 0], profile) == .protocolViolation)
@@ -173,7 +173,7 @@ struct MessageRuleTests {
         #expect(try self.parameters(2, [0x10, 1] + large + [0], .draft18) == .protocolViolation)
     }
 
-    @Test("F1: an unknown type of filter is refused", arguments: DraftProfile.all)
+    @Test("F1: an unknown type of filter is refused", arguments: DraftProfile.withParameters)
     func filterType(profile: DraftProfile) throws {
         for type: UInt8 in [0, 5, 6, 63] {
             #expect(try self.parameters(1, [0x21, 1, type], profile) == .protocolViolation)
@@ -181,7 +181,7 @@ struct MessageRuleTests {
         #expect(try self.parameters(1, [0x21, 1, 2], profile) == nil)
     }
 
-    @Test("F2: a filter that does not fill its length is refused", arguments: DraftProfile.all)
+    @Test("F2: a filter that does not fill its length is refused", arguments: DraftProfile.withParameters)
     func filterLength(profile: DraftProfile) throws {
         #expect(try self.parameters(1, [0x21, 2, 2, 0], profile) == .protocolViolation)
         #expect(try self.parameters(1, [0x21, 2, 3, 0], profile) == .protocolViolation)
@@ -223,7 +223,7 @@ struct MessageRuleTests {
         }
     }
 
-    @Test("E1: an unknown type of fetch is refused", arguments: DraftProfile.codable)
+    @Test("E1: an unknown type of fetch is refused", arguments: DraftProfile.all)
     func fetchType(profile: DraftProfile) throws {
         for type: UInt8 in [0, 4, 63] {
             let fields: [UInt8] = profile.messageForm == .fields ? [128, 0] : []
@@ -234,7 +234,10 @@ struct MessageRuleTests {
         }
     }
 
-    @Test("X1, X2: a group order and a dynamic-groups flag out of range are refused", arguments: DraftProfile.all)
+    @Test(
+        "X1, X2: a group order and a dynamic-groups flag out of range are refused",
+        arguments: DraftProfile.withParameters
+    )
     func propertyRange(profile: DraftProfile) throws {
         #expect(try self.properties([0x22, 0], profile) == .protocolViolation)
         #expect(try self.properties([0x22, 3], profile) == .protocolViolation)
@@ -258,7 +261,7 @@ struct MessageRuleTests {
         #expect(rejection(try frame(0x07, [0, 0, 0x30, 1], .draft16), .draft16, on: .control) == .protocolViolation)
     }
 
-    @Test("an empty track name is a name", arguments: DraftProfile.codable)
+    @Test("an empty track name is a name", arguments: DraftProfile.all)
     func emptyTrackName(profile: DraftProfile) throws {
         let fields: [UInt8] = profile.messageForm == .fields ? [128, 0, 1, 2] : []
         let bytes = try frame(0x03, [0, 1, 1, 0x61, 0] + fields + [0], profile)
@@ -270,7 +273,7 @@ struct MessageRuleTests {
         #expect(subscribe.track == FullTrackName(namespace: TrackNamespace(["a"]), name: [UInt8]()))
     }
 
-    @Test("an update without parameters changes nothing", arguments: DraftProfile.codable)
+    @Test("an update without parameters changes nothing", arguments: DraftProfile.all)
     func emptyUpdate(profile: DraftProfile) throws {
         // The id, from draft 16 on the number of parameters; before that priority, forward state and range are fields.
         let content: [UInt8] =
@@ -328,7 +331,7 @@ struct MessageRuleTests {
         )
     }
 
-    @Test("a refusal says what was read, and how far", arguments: DraftProfile.codable)
+    @Test("a refusal says what was read, and how far", arguments: DraftProfile.all)
     func reasons(profile: DraftProfile) throws {
         let codec = MessageCodec(profile: profile, role: .server)
         // Type, length, id, then the number of fields, which cannot be 33: the byte behind it is the sixth.
@@ -342,7 +345,7 @@ struct MessageRuleTests {
         #expect(other.reason == "a field goes beyond the end of its message (datagram, byte 2)")
     }
 
-    @Test("unknown error codes and properties do not hurt", arguments: DraftProfile.all)
+    @Test("unknown error codes and properties do not hurt", arguments: DraftProfile.withParameters)
     func tolerance(profile: DraftProfile) throws {
         #expect(try self.properties([0x3F, 1, 9, 0x02, 1, 5], profile) == nil)
         let start: [UInt8] = profile.repliesCarryRequestID ? [0] : []

@@ -14,7 +14,7 @@ struct RandomInputTests {
         .responder(.subscribeNamespace, answering: nil), .responder(.subscribeTracks, answering: nil),
     ]
 
-    @Test("noise is decoded or refused, never consumed beyond its end", arguments: DraftProfile.codable)
+    @Test("noise is decoded or refused, never consumed beyond its end", arguments: DraftProfile.all)
     func noise(profile: DraftProfile) throws {
         var generator = SeededGenerator(seed: 42)
         let types = profile.messages.map(\.type)
@@ -46,7 +46,7 @@ struct RandomInputTests {
         #expect(messages > 100)
     }
 
-    @Test("damaged messages are decoded or refused", arguments: DraftProfile.codable)
+    @Test("damaged messages are decoded or refused", arguments: DraftProfile.all)
     func damage(profile: DraftProfile) throws {
         var generator = SeededGenerator(seed: 7)
         for sample in try MessageSamples.all(profile) {
@@ -65,7 +65,7 @@ struct RandomInputTests {
         }
     }
 
-    @Test("noise on data streams and in datagrams is read to its end or refused", arguments: DraftProfile.codable)
+    @Test("noise on data streams and in datagrams is read to its end or refused", arguments: DraftProfile.all)
     func data(profile: DraftProfile) throws {
         var generator = SeededGenerator(seed: 99)
         let datagrams = DatagramCodec(profile: profile)

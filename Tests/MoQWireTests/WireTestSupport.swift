@@ -64,3 +64,8 @@ func frame(_ type: UInt64, _ content: [UInt8], _ profile: DraftProfile) throws -
     writer.write(bytes: content)
     return writer.bytes
 }
+
+extension DraftProfile {
+    /// The drafts that say in parameters and properties what draft 14 has fields for. Its own rules have tests of their own.
+    static let withParameters = all.filter { $0.messageForm == .parameters }
+}

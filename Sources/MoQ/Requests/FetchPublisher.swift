@@ -121,6 +121,7 @@ public final class FetchPublisher {
             requestID: self.link.id,
             endOfTrack: answer.endOfTrack,
             end: answer.end,
+            groupOrder: self.groupOrder,
             properties: properties
         )
         guard self.link.send(.fetchOk(ok)) else {
@@ -293,6 +294,11 @@ extension FetchPublisher: FetchConsumer {
             self.isSkipping = true
             return
         }
+        guard object.status == .normal || self.session.profile.data.fetchObjectsAreComplete else {
+            // What does not exist is left out where it has no status.
+            self.isSkipping = true
+            return
+        }
         guard self.sequence.admitObject(at: object.location) else {
             self.reset(.internalError)
             return
@@ -328,7 +334,7 @@ extension FetchPublisher: FetchConsumer {
 
     /// Says that everything after what was written last, up to this location, is left out. Drafts have it that objects
     /// which do not exist are left out without a word, except where that tells them from others that are not known
-    /// (draft-18 §11.4.4.2).
+    /// (draft-18 §11.4.4.2). Draft 14 has no word for either, and a response that lacks what is not known is reset there.
     public func endRange(_ gap: FetchGap, through location: Location) {
         guard self.machine.state == .serving else {
             return
@@ -341,6 +347,12 @@ extension FetchPublisher: FetchConsumer {
         last.object = min(last.object, Self.maximumObjectID)
         guard self.sequence.admitEndOfRange(at: last) else {
             self.reset(.internalError)
+            return
+        }
+        guard !self.session.profile.data.fetchObjectsAreComplete else {
+            if gap == .unknown {
+                self.reset(.unknownObjectStatus)
+            }
             return
         }
         self.write { (encoder, bytes) throws(MoQWireError) in

@@ -232,12 +232,14 @@ extension FetchReceiver: OutgoingRequest {
     }
 
     func openingMessage(id: RequestID) -> MoQMessage {
-        .fetch(
+        // Where a request without an order leaves it to the publisher, it is asked for.
+        let saysOrder = self.session.profile.messageForm == .fields
+        return .fetch(
             Fetch(
                 requestID: id,
                 target: self.target,
                 subscriberPriority: self.parameters.subscriberPriority,
-                groupOrder: self.parameters.groupOrder,
+                groupOrder: saysOrder ? self.groupOrder : self.parameters.groupOrder,
                 fillTimeout: self.parameters.fillTimeout,
                 tokens: self.parameters.tokens
             )

@@ -35,15 +35,30 @@ final class NamespaceFeed: SessionRequest {
     }
 
     func publish(_ namespace: TrackNamespace) {
-        if let suffix = self.machine.publish(namespace) {
+        guard let suffix = self.machine.publish(namespace) else {
+            return
+        }
+        if self.hasReports {
             self.link.send(.namespace(Namespace(suffix: suffix)))
+        } else {
+            self.link.session.announce(namespace)
         }
     }
 
     func withdraw(_ namespace: TrackNamespace) {
-        if let suffix = self.machine.withdraw(namespace) {
-            self.link.send(.namespaceDone(NamespaceDone(suffix: suffix)))
+        guard let suffix = self.machine.withdraw(namespace) else {
+            return
         }
+        if self.hasReports {
+            self.link.send(.namespaceDone(NamespaceDone(suffix: suffix)))
+        } else {
+            self.link.session.announcer?.withdraw(namespace)
+        }
+    }
+
+    /// Whether the draft has NAMESPACE for what is reported here; if not, each namespace is announced.
+    private var hasReports: Bool {
+        self.link.session.profile.hasNamespaceReports
     }
 
     func block(_ track: FullTrackName) {
@@ -57,11 +72,16 @@ final class NamespaceFeed: SessionRequest {
             return
         }
         self.onCancelled = nil
+        self.link.session.announcer?.withdrawAll(under: self.request.prefix)
         self.link.finish()
         self.link.retire()
     }
 
     func receive(_ message: MoQMessage) throws(ProtocolViolation) {
+        if case .unsubscribeNamespace = message {
+            self.peerCancelled()
+            return
+        }
         guard case .requestUpdate(let update) = message else {
             throw .protocolViolation("message that does not belong to a SUBSCRIBE_NAMESPACE")
         }
@@ -97,6 +117,7 @@ final class NamespaceFeed: SessionRequest {
         guard self.machine.ended() != .ended else {
             return
         }
+        self.link.session.announcer?.forgetAll(under: self.request.prefix)
         let onCancelled = self.onCancelled
         self.onCancelled = nil
         onCancelled?()

@@ -52,6 +52,28 @@ public final class NamespacePublication {
         }
     }
 
+    /// Whether the announcement was refused, withdrawn or revoked.
+    var isEnded: Bool {
+        self.machine.state == .ended
+    }
+
+    /// Lets the announcement go without a word: the peer does not want to hear of it any more.
+    func forget() {
+        let state = self.machine.ended()
+        guard state != .ended else {
+            return
+        }
+        self.onCancelled = nil
+        if let link = self.link {
+            link.retire()
+        } else {
+            self.session.withdraw(self)
+        }
+        if state == .pending {
+            self.respond(.failure(MoQError(code: .cancelled, message: "the announcement is not wanted any more")))
+        }
+    }
+
     private func respond(_ result: Result<Void, MoQError>) {
         let response = self.response
         self.response = nil

@@ -17,6 +17,8 @@ public final class NamespaceSubscription {
     private var link: RequestLink?
     private var events: ((NamespaceEvent) -> Void)?
     private var response: ((Result<Void, MoQError>) -> Void)?
+    /// The announcements that are reports for this subscription, by suffix, in drafts that report in this way.
+    private var announcements: [TrackNamespace: ReceivedAnnouncement] = [:]
 
     init(
         session: MoQSession,
@@ -64,10 +66,44 @@ public final class NamespaceSubscription {
     }
 
     private func forgetPrefix() {
-        let (kind, prefix) = (self.kind, self.prefix)
-        if let index = self.session.prefixes.firstIndex(where: { $0.kind == kind && $0.prefix == prefix }) {
-            self.session.prefixes.remove(at: index)
+        self.session.namespaceSubscriptions.removeAll { $0 === self }
+        let announcements = self.announcements
+        self.announcements = [:]
+        for announcement in announcements.values {
+            announcement.forget()
         }
+    }
+
+    /// The peer announced a namespace with this prefix, which is how it reports it (draft-14 §6.1).
+    func receive(_ announcement: ReceivedAnnouncement) {
+        let namespace = announcement.request.namespace
+        guard let suffix = namespace.suffix(after: self.prefix) else {
+            return
+        }
+        let isNews: Bool
+        do throws(ProtocolViolation) {
+            isNews = try self.machine.receivedNamespace(suffix)
+        } catch {
+            announcement.reject(.excessiveLoad, reason: "too many namespaces")
+            return
+        }
+        self.announcements[suffix] = announcement
+        announcement.onWithdrawn = { [weak self] in
+            self?.withdrawn(suffix)
+        }
+        announcement.accept()
+        if isNews, self.interest != .tracks {
+            self.events?(.published(namespace))
+        }
+    }
+
+    private func withdrawn(_ suffix: TrackNamespace) {
+        guard self.announcements.removeValue(forKey: suffix) != nil, self.session.isOpen,
+            (try? self.machine.receivedNamespaceDone(suffix)) != nil, self.interest != .tracks
+        else {
+            return
+        }
+        self.events?(.withdrawn(self.prefix.appending(suffix)))
     }
 
     private func respond(_ result: Result<Void, MoQError>) {
@@ -100,10 +136,9 @@ public final class NamespaceSubscription {
 }
 
 extension NamespaceSubscription: OutgoingRequest {
-    /// Where SUBSCRIBE_NAMESPACE can say that it is about tracks, there is no message of its own for that.
+    /// Where SUBSCRIBE_NAMESPACE is about tracks, too, there is no message of its own for that.
     var kind: RequestKind {
-        self.interest == .tracks && !self.session.profile.subscribeNamespaceHasOptions
-            ? .subscribeTracks : .subscribeNamespace
+        self.interest == .tracks && self.session.profile.hasSubscribeTracks ? .subscribeTracks : .subscribeNamespace
     }
 
     var isWithdrawn: Bool {
@@ -120,7 +155,8 @@ extension NamespaceSubscription: OutgoingRequest {
             SubscribeNamespace(
                 requestID: id,
                 prefix: self.prefix,
-                interest: self.interest,
+                // Where one cannot choose, one gets both.
+                interest: self.session.profile.hasNamespaceReports ? self.interest : .both,
                 forward: self.forward,
                 tokens: self.tokens
             )
@@ -136,9 +172,7 @@ extension NamespaceSubscription: OutgoingRequest {
         guard state != .ended else {
             return
         }
-        if error.code != .prefixOverlap {
-            self.forgetPrefix()
-        }
+        self.forgetPrefix()
         self.tellEnd(state, error, isPlanned: false)
     }
 
@@ -184,6 +218,7 @@ extension NamespaceSubscription: OutgoingRequest {
 
     func sessionClosed(_ closure: MoQSessionClosure) {
         self.link?.retire()
+        self.announcements = [:]
         self.tellEnd(self.machine.ended(), MoQError(closure), isPlanned: false)
     }
 }

@@ -42,6 +42,15 @@ final class ReceivedAnnouncement: SessionRequest {
         self.link.cancel(requestCode: code, reason: reason)
     }
 
+    /// Lets the announcement go without a word: this side does not want to hear of it any more.
+    func forget() {
+        guard self.machine.ended() != .ended else {
+            return
+        }
+        self.onWithdrawn = nil
+        self.link.retire()
+    }
+
     func receive(_ message: MoQMessage) throws(ProtocolViolation) {
         switch message {
         case .requestUpdate(let update):

@@ -20,7 +20,8 @@ final class ReceivedTrackStatus: SessionRequest {
             return
         }
         self.onCancelled = nil
-        let hasProperties = self.link.session.profile.requestOkAnswersPublish
+        let profile = self.link.session.profile
+        let hasProperties = profile.requestOkAnswersPublish || profile.messageForm == .fields
         let ok = RequestOk(
             requestID: self.link.id,
             answers: .trackStatus,

@@ -37,8 +37,8 @@ public final class Subscription {
     private(set) var defaultPublisherPriority: UInt8 = 128
     private(set) var consumer: (any TrackConsumer)?
     let request: SubscribeRequest
-    /// The filter that was asked for last.
-    var wantedFilter: SubscriptionFilter?
+    /// What was asked for last.
+    var wanted: SubscriptionParameters
     var machine: SubscriptionMachine
     var link: RequestLink?
     var response: ((Result<SubscribeOk, MoQError>) -> Void)?
@@ -58,7 +58,7 @@ public final class Subscription {
         self.session = session
         self.track = request.track
         self.request = request
-        self.wantedFilter = request.parameters.filter
+        self.wanted = request.parameters
         self.consumer = consumer
         self.response = response
         self.machine = SubscriptionMachine(gracePeriod: session.configuration.publishDoneTimeout)
@@ -74,7 +74,7 @@ public final class Subscription {
         self.session = link.session
         self.track = publish.track
         self.request = SubscribeRequest(track: publish.track, parameters: parameters)
-        self.wantedFilter = parameters.filter
+        self.wanted = parameters
         self.link = link
         self.consumer = consumer
         self.trackAlias = publish.trackAlias
@@ -134,7 +134,9 @@ public final class Subscription {
     /// Changes what the subscriber wants (draft-18 §10.9, "REQUEST_UPDATE"). What is nil stays as it is.
     ///
     /// `response` is called once, on the loop; it fails at once when the subscription is not active, when too many
-    /// updates wait for their answers, or when the peer permits no further request.
+    /// updates wait for their answers, or when the peer permits no further request. Draft 14 has no answer: there the
+    /// response succeeds when the update went out, and `filter` can only narrow what was asked for before, in absolute
+    /// numbers.
     public func update(
         forward: Bool? = nil,
         priority: UInt8? = nil,
@@ -150,31 +152,62 @@ public final class Subscription {
             response?(.failure(MoQError(code: .requestLimit, message: "too many updates wait for their answers")))
             return
         }
-        guard let id = self.session.allocateUpdate() else {
-            response?(.failure(MoQError(code: .requestLimit, message: "the peer permits no further request")))
-            return
-        }
-        let parameters = SubscriptionParameters(
+        let changes = SubscriptionParameters(
             subscriberPriority: priority,
             forward: forward,
             filter: filter,
             newGroupRequest: newGroupRequest
         )
-        let message = RequestUpdate(requestID: id, existingRequestID: link.id, parameters: parameters)
-        self.updates.append((id, response))
-        if self.session.profile.repliesCarryRequestID {
-            self.session.updates[id] = self
-        } else {
-            link.stream.pendingUpdates.append(id)
+        // What the draft cannot say is found out before an id is spent on it.
+        guard let message = self.update(changes, of: link), (try? self.session.encode(message)) != nil else {
+            response?(.failure(MoQError(code: .notExpressible, message: "the draft has no such update")))
+            return
         }
-        guard link.send(.requestUpdate(message)) else {
+        guard let id = self.session.allocateUpdate() else {
+            response?(.failure(MoQError(code: .requestLimit, message: "the peer permits no further request")))
+            return
+        }
+        let isAnswered = self.session.profile.updatesAreAnswered
+        if isAnswered {
+            self.updates.append((id, response))
+            if self.session.profile.repliesCarryRequestID {
+                self.session.updates[id] = self
+            } else {
+                link.stream.pendingUpdates.append(id)
+            }
+        }
+        guard link.send(message) else {
             self.updates.removeAll { $0.id == id }
             self.session.updates[id] = nil
             link.stream.pendingUpdates.removeAll { $0 == id }
             response?(.failure(MoQError(code: .notExpressible, message: "the update could not be sent")))
             return
         }
-        self.wantedFilter = filter ?? self.wantedFilter
+        self.wanted.subscriberPriority = priority ?? self.wanted.subscriberPriority
+        self.wanted.forward = forward ?? self.wanted.forward
+        self.wanted.filter = filter ?? self.wanted.filter
+        if !isAnswered {
+            response?(.success(RequestOk(requestID: id, answers: .requestUpdate)))
+        }
+    }
+
+    /// The message that asks for these changes, with the next id; nil when they cannot be had.
+    private func update(_ changes: SubscriptionParameters, of link: RequestLink) -> MoQMessage? {
+        var parameters = changes
+        if !self.session.profile.updatesAreAnswered {
+            // Such an update says everything anew.
+            var range = NarrowingRange(self.wanted.filter, communicated: self.largestObject)
+            if let filter = changes.filter {
+                guard range.narrow(to: filter) else {
+                    return nil
+                }
+            }
+            parameters.subscriberPriority = changes.subscriberPriority ?? self.wanted.subscriberPriority ?? 128
+            parameters.forward = changes.forward ?? self.wanted.forward ?? true
+            parameters.filter = range.filter()
+        }
+        let id = self.session.nextRequestID
+        return .requestUpdate(RequestUpdate(requestID: id, existingRequestID: link.id, parameters: parameters))
     }
 
     /// Stops reading all data streams of the subscription. Their windows close, so that the publisher has to wait; what
@@ -254,7 +287,12 @@ public final class Subscription {
             }
             other.cancel(MoQError(code: .superseded, message: "the peer's PUBLISH was accepted instead"))
         }
-        guard link.send(.publishOk(PublishOk(requestID: link.id, parameters: parameters))) else {
+        var answer = parameters
+        if self.session.profile.messageForm == .fields {
+            // The answer has to say an order, and the publisher's own is the default.
+            answer.groupOrder = parameters.groupOrder ?? self.properties.defaultPublisherGroupOrder ?? .ascending
+        }
+        guard link.send(.publishOk(PublishOk(requestID: link.id, parameters: answer))) else {
             link.refuse(.internalError, reason: "the answer cannot be expressed")
             self.acceptFailed()
             return

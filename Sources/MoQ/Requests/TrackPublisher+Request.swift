@@ -73,6 +73,7 @@ extension TrackPublisher: OutgoingRequest {
         self.groupOrder = ok.parameters.groupOrder ?? self.groupOrder
         self.isForwarding = ok.parameters.forward ?? true
         self.filter = ObjectFilter(ok.parameters.filter, largest: self.largestObject)
+        self.narrowing = NarrowingRange(ok.parameters.filter, communicated: self.joiningLocation)
         self.becomeLive()
         self.applyHeldUpdates()
         self.respond(.success(PublishOkInfo(parameters: ok.parameters, expires: ok.expires)))
@@ -89,7 +90,7 @@ extension TrackPublisher: OutgoingRequest {
             }
             self.heldUpdates.append(update)
         case .established:
-            self.apply(update)
+            try self.apply(update)
         case .ending, .done, .ended:
             self.link?.refuseUpdate(update.requestID, .doesNotExist, reason: "the subscription is ending")
         }
@@ -98,12 +99,16 @@ extension TrackPublisher: OutgoingRequest {
     func applyHeldUpdates() {
         let updates = self.heldUpdates
         self.heldUpdates = []
-        for update in updates {
-            if self.machine.state == .established {
-                self.apply(update)
-            } else {
-                self.link?.refuseUpdate(update.requestID, .doesNotExist, reason: "the subscription is ending")
+        do throws(ProtocolViolation) {
+            for update in updates {
+                if self.machine.state == .established {
+                    try self.apply(update)
+                } else {
+                    self.link?.refuseUpdate(update.requestID, .doesNotExist, reason: "the subscription is ending")
+                }
             }
+        } catch {
+            self.session.close(error)
         }
     }
 
@@ -115,8 +120,35 @@ extension TrackPublisher: OutgoingRequest {
         self.heldUpdates = []
     }
 
-    private func apply(_ update: RequestUpdate) {
-        let wanted = update.parameters
+    /// What an update changes. One that says everything anew changes only what is different.
+    ///
+    /// - Throws: PROTOCOL_VIOLATION for such an update that widens the subscription (draft-14 §9.10).
+    private func changes(in update: RequestUpdate) throws(ProtocolViolation) -> SubscriptionParameters {
+        var changes = update.parameters
+        guard !self.session.profile.updatesAreAnswered else {
+            return changes
+        }
+        let before = self.narrowing.range
+        guard self.narrowing.narrow(to: changes.filter ?? .unfiltered) else {
+            throw .protocolViolation("SUBSCRIBE_UPDATE widens the subscription, or ends before it starts")
+        }
+        if self.narrowing.range == before {
+            changes.filter = nil
+        } else {
+            // A relative filter may have been resolved later than the peer can know.
+            changes.filter = self.narrowing.filter(from: self.filter.range.start)
+        }
+        if changes.subscriberPriority == self.subscriberPriority {
+            changes.subscriberPriority = nil
+        }
+        if changes.forward == self.isForwarding {
+            changes.forward = nil
+        }
+        return changes
+    }
+
+    private func apply(_ update: RequestUpdate) throws(ProtocolViolation) {
+        let wanted = try self.changes(in: update)
         let wasForwarding = self.isForwarding
         if let largest = self.delegate?.trackPublisherLargestObject(self) {
             self.noteLargest(largest)
@@ -160,6 +192,10 @@ extension TrackPublisher: OutgoingRequest {
     /// An update that cannot be satisfied ends the subscription (draft-18 §10.9.1).
     private func refuse(_ update: RequestUpdate) {
         self.link?.refuseUpdate(update.requestID, .invalidRange, reason: "everything in the range has been published")
+        guard self.session.profile.updatesAreAnswered else {
+            self.reachedEndOfRange()
+            return
+        }
         self.plannedEnd = .rangeEnded
         let action = self.machine.end(.updateFailed, reason: "the update could not be satisfied")
         self.resetStreams(.cancelled)

@@ -242,6 +242,10 @@ extension TrackPublisher: TrackConsumer {
             }
             return
         }
+        guard let datagram = datagram.adapted(to: self.session.profile.data, defaultPriority: self.defaultPriority)
+        else {
+            return
+        }
         if self.session.send(datagram, payload: payload, alias: self.trackAlias) {
             self.countObject()
             self.session.totals.payloadBytesSent &+= UInt64(payload.count)
@@ -253,7 +257,8 @@ extension TrackPublisher: TrackConsumer {
         self.end(end.status, reason: end.reason)
     }
 
-    private func reachedEndOfRange() {
+    /// Nothing more can pass the filter.
+    func reachedEndOfRange() {
         self.plannedEnd = .rangeEnded
         self.end(.subscriptionEnded, reason: "the end of the range was reached")
     }

@@ -37,6 +37,10 @@ public final class TrackPublisher {
     var onCancelled: (() -> Void)?
     /// What the subscriber's filter lets through.
     var filter: ObjectFilter
+    /// The bounds of what an update may ask for, where updates can only narrow.
+    var narrowing = NarrowingRange(nil, communicated: nil)
+    /// The priority of objects that do not carry one.
+    private(set) var defaultPriority: UInt8 = 128
 
     let request: PublishRequest?
     let tokens: [AuthorizationToken]
@@ -102,6 +106,7 @@ public final class TrackPublisher {
         self.largestObject = request.largestObject
         self.filter = ObjectFilter(nil, largest: nil)
         self.trackAlias = session.makeAlias()
+        self.defaultPriority = request.properties.defaultPublisherPriority ?? 128
         self.response = response
         self.machine = PublicationMachine(origin: .offered)
     }
@@ -166,7 +171,9 @@ public final class TrackPublisher {
         }
         self.largestObject = largest
         self.groupOrder = self.parameters.groupOrder ?? properties.defaultPublisherGroupOrder ?? .ascending
+        self.defaultPriority = properties.defaultPublisherPriority ?? 128
         self.filter = ObjectFilter(self.parameters.filter, largest: largest)
+        self.narrowing = NarrowingRange(self.parameters.filter, communicated: largest)
         guard !self.filter.isExhausted(largest: largest) else {
             self.reject(.invalidRange, reason: "everything in the range has been published", retryAfter: nil)
             return

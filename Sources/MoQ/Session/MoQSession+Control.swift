@@ -18,6 +18,7 @@ extension MoQSession {
     private var ownSetup: MoQMessage {
         var options = self.configuration.setup
         options.maxRequestID = self.ledger.initialLimit
+        options.versions = self.profile.setupNegotiatesVersion ? [self.profile.version.setupNumber] : []
         if self.role == .server {
             options.path = nil
             options.authority = nil
@@ -177,6 +178,8 @@ extension MoQSession {
             try self.receiveRequest(message, on: stream)
         case .requestUpdate(let update):
             try self.receiveUpdate(update, on: stream)
+        case .publishNamespaceDone, .publishNamespaceCancel, .unsubscribeNamespace:
+            try self.receiveAboutNamespace(message)
         default:
             try self.receiveForRequest(message)
         }
@@ -205,6 +208,9 @@ extension MoQSession {
             throw .protocolViolation("REQUEST_UPDATE without a request")
         }
         if let request = self.requests[existing] {
+            guard self.profile.updatesAreAnswered || request is TrackPublisher else {
+                throw .protocolViolation("update of request \(existing), which is no subscription")
+            }
             try request.receive(.requestUpdate(update))
             return
         }
@@ -213,8 +219,10 @@ extension MoQSession {
         }
         // The request ended while the update was on its way.
         self.totals.lateMessages &+= 1
-        let error = RequestError(requestID: update.requestID, answers: .requestUpdate, code: .doesNotExist)
-        self.send(.requestError(error), on: stream)
+        if self.profile.updatesAreAnswered {
+            let error = RequestError(requestID: update.requestID, answers: .requestUpdate, code: .doesNotExist)
+            self.send(.requestError(error), on: stream)
+        }
         self.peerRequestEnded()
     }
 
@@ -238,6 +246,57 @@ extension MoQSession {
             }
             return
         }
+        if let answered = message.answeredKind {
+            guard let own = request as? any OutgoingRequest, id.issuer == self.role, own.kind == answered else {
+                throw .protocolViolation("answer to another kind of request than \(id)")
+            }
+        }
         try request.receive(message)
+    }
+
+    /// A message that ends what a request about a namespace began, and names the one or the other.
+    private func receiveAboutNamespace(_ message: MoQMessage) throws(ProtocolViolation) {
+        let id: RequestID?
+        switch message {
+        case .publishNamespaceDone(let done):
+            id = done.namespace.map { self.announcements[self.role.peer]?[$0] } ?? done.requestID
+        case .publishNamespaceCancel(let cancel):
+            id = cancel.namespace.map { self.announcements[self.role]?[$0] } ?? cancel.requestID
+        case .unsubscribeNamespace(let end):
+            id = self.peerPrefixes.first { $0.value.prefix == end.prefix }?.key
+        default:
+            id = nil
+        }
+        guard self.profile.namespacesStandForRequests else {
+            try self.receiveForRequest(message)
+            return
+        }
+        guard let id, let request = self.requests[id] else {
+            // It crossed the end of the request from this side, or there was none; a namespace does not tell.
+            self.totals.lateMessages &+= 1
+            return
+        }
+        try request.receive(message)
+    }
+}
+
+extension MoQMessage {
+    /// The kind of request that the message answers, where the message itself says so.
+    fileprivate var answeredKind: RequestKind? {
+        switch self {
+        case .requestOk(let ok): ok.answers
+        case .requestError(let error): error.answers
+        default: nil
+        }
+    }
+
+    /// The namespace that a request is about, where it is about one.
+    var namespace: TrackNamespace? {
+        switch self {
+        case .publishNamespace(let message): message.namespace
+        case .subscribeNamespace(let message): message.prefix
+        case .subscribeTracks(let message): message.prefix
+        default: nil
+        }
     }
 }

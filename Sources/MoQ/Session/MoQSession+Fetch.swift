@@ -131,7 +131,7 @@ extension Subscription {
         let needsFilter = self.session.profile.joiningRule == .largestObjectFilter
         if id == nil || self.state == .ended {
             self.session.failLater(receiver, .invalidState, "the subscription was not sent, or is over")
-        } else if needsFilter, self.wantedFilter != .nextObject {
+        } else if needsFilter, self.wanted.filter != .nextObject {
             self.session.failLater(receiver, .invalidState, "the filter of the subscription is not Largest Object")
         } else {
             self.session.launch(receiver)

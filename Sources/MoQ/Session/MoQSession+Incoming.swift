@@ -24,6 +24,9 @@ extension MoQSession {
         if link.stream.isRequestStream {
             link.stream.requestEnded()
         }
+        if let namespace = link.namespace, self.announcements[link.id.issuer]?[namespace] == link.id {
+            self.announcements[link.id.issuer]?[namespace] = nil
+        }
         guard !link.isOurs else {
             return
         }
@@ -37,7 +40,14 @@ extension MoQSession {
             throw .protocolViolation("request without an id")
         }
         try self.checkPeerRequest(id)
-        let link = RequestLink(session: self, id: id, kind: kind, isOurs: false, stream: stream)
+        let link = RequestLink(
+            session: self,
+            id: id,
+            kind: kind,
+            isOurs: false,
+            stream: stream,
+            namespace: message.namespace
+        )
         guard self.machine.receivedRequest() == .handle else {
             link.refuse(.goingAway, reason: "GOAWAY was sent")
             return
@@ -55,9 +65,7 @@ extension MoQSession {
             try self.receive(publish, link)
         case .publishNamespace(let announcement):
             try TokenRules.checkRequest(announcement.tokens)
-            let entry = ReceivedAnnouncement(link: link, request: announcement)
-            self.register(entry, link)
-            self.handler?.session(self, didReceive: IncomingPublishNamespace(entry: entry))
+            self.receive(announcement, link)
         case .subscribeNamespace(let request):
             try TokenRules.checkRequest(request.tokens)
             self.receive(request, link)
@@ -103,8 +111,39 @@ extension MoQSession {
         }
     }
 
+    private func receive(_ request: PublishNamespace, _ link: RequestLink) {
+        if self.profile.namespacesStandForRequests {
+            guard self.announcements[self.role.peer]?[request.namespace] == nil else {
+                // The end of one could not be told from the end of the other.
+                link.refuse(.internalError, reason: "the namespace is announced already")
+                return
+            }
+            self.announcements[self.role.peer, default: [:]][request.namespace] = link.id
+        }
+        let entry = ReceivedAnnouncement(link: link, request: request)
+        self.register(entry, link)
+        if let subscription = self.namespaceSubscription(covering: request.namespace) {
+            subscription.receive(entry)
+        } else {
+            self.handler?.session(self, didReceive: IncomingPublishNamespace(entry: entry))
+        }
+    }
+
+    /// Our subscription that a PUBLISH_NAMESPACE of the peer is a report for, where such messages are reports.
+    private func namespaceSubscription(covering namespace: TrackNamespace) -> NamespaceSubscription? {
+        guard !self.profile.hasNamespaceReports else {
+            return nil
+        }
+        return self.namespaceSubscriptions.first { $0.isEstablished && namespace.hasPrefix($0.prefix) }
+    }
+
     private func receive(_ request: Subscribe, _ link: RequestLink) throws(ProtocolViolation) {
         guard !self.publishedTracks.contains(request.track) else {
+            // Drafts without a code for it have it that a publisher treats this as a violation (draft-14 §9.7).
+            let hasCode = self.profile.errors.request.contains { $0.code == .duplicateSubscription }
+            guard hasCode || !self.isServing(request.track) else {
+                throw .protocolViolation("second SUBSCRIBE for the same track")
+            }
             link.refuse(.duplicateSubscription, reason: "there is a subscription to this track already")
             return
         }
@@ -135,6 +174,16 @@ extension MoQSession {
         self.offeredTracks.insert(request.track)
         self.register(offer, link)
         self.handler?.session(self, didReceive: IncomingPublish(entry: offer))
+    }
+
+    /// Whether the peer has a subscription to the track that it asked for itself.
+    private func isServing(_ track: FullTrackName) -> Bool {
+        self.requests.values.contains { request in
+            guard let publisher = request as? TrackPublisher else {
+                return false
+            }
+            return publisher.track == track && publisher.link?.isOurs == false
+        }
     }
 
     /// A property that forbids to handle the track, since nobody here understands it (draft-18 §2.5.1). Drafts without

@@ -91,7 +91,7 @@ extension MoQSession {
     }
 
     /// Asks for a PUBLISH of every track below a prefix, now and later (draft-18 §10.19, "SUBSCRIBE_TRACKS"; up to
-    /// draft 16 a SUBSCRIBE_NAMESPACE that is interested in tracks).
+    /// draft 16 a SUBSCRIBE_NAMESPACE that is interested in tracks, which in draft 14 brings the namespaces as well).
     ///
     /// The tracks come through the ``MoQSessionHandler``, like any other PUBLISH. `forward` is the forward
     /// state that they are offered with, true when it is nil. `response` is called once, on the loop, never from inside
@@ -136,10 +136,10 @@ extension MoQSession {
     /// Follows a prefix, unless it overlaps with another one that is followed with the same kind of request.
     private func launch(_ subscription: NamespaceSubscription) {
         let (kind, prefix) = (subscription.kind, subscription.prefix)
-        if self.prefixes.contains(where: { $0.kind == kind && $0.prefix.overlaps(prefix) }) {
+        if self.namespaceSubscriptions.contains(where: { $0.kind == kind && $0.prefix.overlaps(prefix) }) {
             self.failLater(subscription, .prefixOverlap, "\(prefix) overlaps with another prefix of the session")
         } else {
-            self.prefixes.append((kind, prefix))
+            self.namespaceSubscriptions.append(subscription)
             self.launch(subscription as any OutgoingRequest)
         }
     }
@@ -221,8 +221,18 @@ extension MoQSession {
                 stream.request = request
             }
             self.requests[id] = request
+            if self.profile.namespacesStandForRequests, case .publishNamespace(let announcement) = message {
+                self.announcements[self.role, default: [:]][announcement.namespace] = id
+            }
             request.launched(
-                RequestLink(session: self, id: id, kind: request.kind, isOurs: true, stream: stream)
+                RequestLink(
+                    session: self,
+                    id: id,
+                    kind: request.kind,
+                    isOurs: true,
+                    stream: stream,
+                    namespace: message.namespace
+                )
             )
             guard stream.queuedByteCount <= Self.maximumQueuedControlBytes else {
                 // Later, because whoever makes a request must not hear of its end from inside that call.
@@ -247,9 +257,7 @@ extension MoQSession {
     }
 
     private func makeRequestStream(for request: any OutgoingRequest) -> MessageStream? {
-        let hasOwnStream =
-            self.profile.controlShape == .pairWithRequestStreams || request.kind == .subscribeNamespace
-        guard hasOwnStream else {
+        guard self.profile.hasOwnStream(request.kind) else {
             return self.control
         }
         do throws(WebTransportError) {
@@ -265,6 +273,11 @@ extension MoQSession {
             self.failLater(request, error.code == .streamLimit ? .streamLimit : .sessionClosed, error.message)
             return nil
         }
+    }
+
+    /// The id that a REQUEST_UPDATE of ours would have now.
+    var nextRequestID: RequestID {
+        self.allocator.nextID
     }
 
     /// Takes an id for a REQUEST_UPDATE of ours, or fails clearly when the peer permits none.

@@ -70,8 +70,12 @@ public final class MoQSession {
     var publishedTracks: Set<FullTrackName> = []
     /// Prefixes that the peer has subscribed to.
     var peerPrefixes: [RequestID: (kind: RequestKind, prefix: TrackNamespace)] = [:]
-    /// Prefixes that we have subscribed to.
-    var prefixes: [(kind: RequestKind, prefix: TrackNamespace)] = []
+    /// Our requests about the namespaces and tracks under a prefix, those that wait to be sent included.
+    var namespaceSubscriptions: [NamespaceSubscription] = []
+    /// The announcements that stand, of each side, where messages name their namespace instead of the request.
+    var announcements: [Role: [TrackNamespace: RequestID]] = [:]
+    /// Reports namespaces to the peer where each takes a request.
+    var announcer: NamespaceAnnouncer?
 
     /// The subscriptions that data streams belong to.
     var aliases: [TrackAlias: Subscription] = [:]
@@ -111,12 +115,17 @@ public final class MoQSession {
         self.handler = handler
         self.messages = MessageCodec(profile: profile, role: self.role)
         self.datagrams = DatagramCodec(profile: profile)
-        self.machine = SessionMachine(role: self.role, shape: profile.controlShape)
+        self.machine = SessionMachine(
+            role: self.role,
+            shape: profile.controlShape,
+            version: profile.setupNegotiatesVersion ? profile.version.setupNumber : nil
+        )
         let hasLimit = profile.hasRequestLimit
         self.allocator = RequestIDAllocator(role: self.role, limit: hasLimit ? RequestID(0) : nil)
         self.ledger = RequestIDLedger(
             peer: self.role.peer,
-            window: hasLimit ? configuration.maxPeerRequests : nil
+            window: hasLimit ? configuration.maxPeerRequests : nil,
+            isOrdered: profile.requestsArriveInOrder
         )
     }
 
@@ -276,7 +285,9 @@ public final class MoQSession {
         self.offeredTracks = []
         self.publishedTracks = []
         self.peerPrefixes = [:]
-        self.prefixes = []
+        self.namespaceSubscriptions = []
+        self.announcements = [:]
+        self.announcer = nil
         self.aliases = [:]
         self.control = nil
         self.peerControl = nil

@@ -16,16 +16,26 @@ final class RequestLink {
     let isOurs: Bool
     /// The stream: the request's own, or the control stream.
     let stream: MessageStream
+    /// The namespace or prefix that the request is about, where it is about one.
+    let namespace: TrackNamespace?
     /// Whether the request is in the session's table.
     private(set) var isRegistered = true
     private var isFinished = false
 
-    init(session: MoQSession, id: RequestID, kind: RequestKind, isOurs: Bool, stream: MessageStream) {
+    init(
+        session: MoQSession,
+        id: RequestID,
+        kind: RequestKind,
+        isOurs: Bool,
+        stream: MessageStream,
+        namespace: TrackNamespace?
+    ) {
         self.session = session
         self.id = id
         self.kind = kind
         self.isOurs = isOurs
         self.stream = stream
+        self.namespace = namespace
     }
 
     /// Sends a message of this request. Returns false when the draft cannot say it; nothing was sent then.
@@ -37,13 +47,13 @@ final class RequestLink {
         return self.session.send(message, on: self.stream)
     }
 
-    /// Refuses the request and forgets it.
+    /// Refuses the request and forgets it. When it may be made again is said where the draft has a field for it.
     func refuse(_ code: RequestErrorCode, reason: String, retryAfter: UInt64? = nil) {
         let error = RequestError(
             requestID: self.id,
             answers: self.kind,
             code: code,
-            retryAfter: retryAfter,
+            retryAfter: self.session.profile.messageForm == .fields ? nil : retryAfter,
             reason: ReasonPhrase(reason)
         )
         self.send(.requestError(error))
@@ -51,21 +61,25 @@ final class RequestLink {
         self.retire()
     }
 
-    /// Answers a REQUEST_UPDATE that carried this id with REQUEST_OK.
+    /// Answers a REQUEST_UPDATE that carried this id with REQUEST_OK, where the draft has an answer.
     func acceptUpdate(_ id: RequestID, largest: Location? = nil) {
-        self.send(.requestOk(RequestOk(requestID: id, answers: .requestUpdate, largestObject: largest)))
+        if self.session.profile.updatesAreAnswered {
+            self.send(.requestOk(RequestOk(requestID: id, answers: .requestUpdate, largestObject: largest)))
+        }
         self.session.peerRequestEnded()
     }
 
-    /// Answers a REQUEST_UPDATE that carried this id with REQUEST_ERROR.
+    /// Answers a REQUEST_UPDATE that carried this id with REQUEST_ERROR, where the draft has an answer.
     func refuseUpdate(_ id: RequestID, _ code: RequestErrorCode, reason: String) {
-        let error = RequestError(
-            requestID: id,
-            answers: .requestUpdate,
-            code: code,
-            reason: ReasonPhrase(reason)
-        )
-        self.send(.requestError(error))
+        if self.session.profile.updatesAreAnswered {
+            let error = RequestError(
+                requestID: id,
+                answers: .requestUpdate,
+                code: code,
+                reason: ReasonPhrase(reason)
+            )
+            self.send(.requestError(error))
+        }
         self.session.peerRequestEnded()
     }
 
@@ -106,10 +120,15 @@ final class RequestLink {
             case (.fetch, true):
                 self.send(.fetchCancel(FetchCancel(requestID: self.id)))
             case (.publishNamespace, true):
-                self.send(.publishNamespaceDone(PublishNamespaceDone(requestID: self.id)))
+                self.send(
+                    .publishNamespaceDone(PublishNamespaceDone(requestID: self.id, namespace: self.namespace))
+                )
+            case (.subscribeNamespace, true):
+                self.send(.unsubscribeNamespace(UnsubscribeNamespace(prefix: self.namespace ?? TrackNamespace())))
             case (.publishNamespace, false):
                 let message = PublishNamespaceCancel(
                     requestID: self.id,
+                    namespace: self.namespace,
                     code: requestCode,
                     reason: ReasonPhrase(reason)
                 )

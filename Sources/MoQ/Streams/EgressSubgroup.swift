@@ -68,6 +68,11 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
         guard self.state == .open || self.open() else {
             return
         }
+        guard let object = object.status == .normal ? object : object.adapted(to: self.publisher.session.profile.data)
+        else {
+            self.isSkipping = true
+            return
+        }
         self.isSkipping = false
         self.missing = object.payloadLength
         let isWritten = self.write { (encoder, bytes) throws(MoQWireError) in
@@ -153,6 +158,10 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
         }
     }
 
+    private var saysPriority: Bool {
+        self.description.hasExplicitPriority || !self.publisher.session.profile.data.prioritiesMayBeLeftOut
+    }
+
     private func open() -> Bool {
         guard let stream = self.publisher.openStream(for: self) else {
             self.over()
@@ -165,7 +174,7 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
             trackAlias: self.publisher.trackAlias,
             groupID: description.group,
             subgroupID: description.subgroup == 0 ? .zero : .explicit(description.subgroup),
-            publisherPriority: description.hasExplicitPriority ? description.publisherPriority : nil,
+            publisherPriority: self.saysPriority ? description.publisherPriority : nil,
             hasProperties: description.hasProperties,
             containsEndOfGroup: description.containsEndOfGroup,
             isFirstObject: description.isFirstObject && !self.hasSkipped

@@ -109,10 +109,10 @@ struct DecodeCommand: ParsableCommand {
 
     // MARK: Values of options
 
-    private static let drafts = DraftProfile.codable.map { "\($0.version.number)" }.joined(separator: ", ")
+    private static let drafts = DraftProfile.all.map { "\($0.version.number)" }.joined(separator: ", ")
 
     private static func profile(_ text: String) throws -> DraftProfile {
-        guard let profile = DraftProfile.codable.first(where: { "\($0.version.number)" == text }) else {
+        guard let profile = DraftProfile.all.first(where: { "\($0.version.number)" == text }) else {
             throw ValidationError("unknown draft '\(text)', this build decodes \(Self.drafts)")
         }
         return profile

@@ -22,6 +22,11 @@ public struct DataPlaneRules: Hashable, Sendable {
     /// Whether a unidirectional stream can be a control stream.
     public var hasUnidirectionalControl: Bool
 
+    /// Whether a subgroup or a datagram may leave its priority out, so that it has the track's default.
+    public var prioritiesMayBeLeftOut: Bool {
+        self.subgroupTypeBits & SubgroupTypeBits.defaultPriority != 0
+    }
+
     /// Makes a set of rules.
     public init(
         coding: KeyValueCoding,

@@ -82,10 +82,7 @@ public struct DraftProfile: Sendable {
 
 extension DraftProfile {
     /// The drafts that are implemented, newest first.
-    public static let all: [DraftProfile] = [.draft18, .draft16]
-
-    /// The drafts that the codecs can write and read, newest first. Sessions speak those of ``all``.
-    public static let codable: [DraftProfile] = [.draft18, .draft16, .draft14]
+    public static let all: [DraftProfile] = [.draft18, .draft16, .draft14]
 
     /// The profile of a draft, or nil when it is not implemented.
     public init?(version: DraftVersion) {
@@ -93,6 +90,41 @@ extension DraftProfile {
             return nil
         }
         self = profile
+    }
+
+    /// Whether a request of this kind opens a stream of its own. If not, it goes out on the control stream.
+    public func hasOwnStream(_ kind: RequestKind) -> Bool {
+        guard let kind = kind.opening else {
+            return false
+        }
+        return self.message(kind: kind)?.places.contains(.requestStart) ?? false
+    }
+
+    /// Whether requests arrive in the order of their ids, because all of them share the control stream.
+    public var requestsArriveInOrder: Bool {
+        !RequestKind.allCases.contains { self.hasOwnStream($0) }
+    }
+
+    /// Whether an update of a request is answered, and says only what changes. If not, it says everything anew and can only
+    /// narrow (draft-14 §9.10, "SUBSCRIBE_UPDATE").
+    public var updatesAreAnswered: Bool {
+        self.messageForm == .parameters
+    }
+
+    /// Whether what follows a PUBLISH_NAMESPACE or SUBSCRIBE_NAMESPACE names its namespace instead of the request.
+    public var namespacesStandForRequests: Bool {
+        self.messageForm == .fields
+    }
+
+    /// Whether NAMESPACE reports the namespaces that a SUBSCRIBE_NAMESPACE asks for. If not, each is announced with a
+    /// PUBLISH_NAMESPACE, and the request is about namespaces and tracks alike (draft-14 §9.28).
+    public var hasNamespaceReports: Bool {
+        self.message(kind: .namespace) != nil
+    }
+
+    /// Whether there is a SUBSCRIBE_TRACKS. If not, SUBSCRIBE_NAMESPACE is about tracks, too.
+    public var hasSubscribeTracks: Bool {
+        self.message(kind: .subscribeTracks) != nil
     }
 
     /// The row of the message with this number.

@@ -12,11 +12,15 @@ final class RawPeer: WebTransportHandler, ReceiveStreamReader {
     /// What arrived, as far as it is control messages, and on which stream.
     var messages: [MoQMessage] = []
     var control: SendStream?
+    /// Where the session's control messages come from.
+    private(set) var controlInput: ReceiveStream?
     var resets: [UInt64] = []
     /// Streams that the session under test opened.
     var requests: [BidirectionalStream] = []
     /// Unidirectional streams that the session under test opened.
     var dataStreams: [ReceiveStream] = []
+    /// What this side says in SETUP.
+    private(set) var ownSetup = SetupOptions()
     private var contexts: [ObjectIdentifier: StreamContext] = [:]
 
     init(_ transport: any WebTransportSession, profile: DraftProfile) {
@@ -35,13 +39,18 @@ final class RawPeer: WebTransportHandler, ReceiveStreamReader {
         if self.profile.hasRequestLimit, options.maxRequestID == nil {
             options.maxRequestID = RequestID(1_000)
         }
+        if self.profile.setupNegotiatesVersion, options.versions.isEmpty {
+            options.versions = [self.profile.version.setupNumber]
+        }
         if self.profile.controlShape == .pairWithRequestStreams {
             self.control = try self.transport.openUnidirectionalStream(priority: .control)
         } else if self.role == .client {
             let stream = try self.transport.openBidirectionalStream(priority: .control)
             self.control = stream.send
+            self.controlInput = stream.receive
             self.read(stream.receive, .controlStart)
         }
+        self.ownSetup = options
         if self.control != nil {
             try self.sendControl(.setup(Setup(options: options)))
         }
@@ -72,14 +81,12 @@ final class RawPeer: WebTransportHandler, ReceiveStreamReader {
     @discardableResult
     func request(_ message: MoQMessage) throws -> BidirectionalStream? {
         let kind = message.requestKind
-        guard self.profile.controlShape == .pairWithRequestStreams || kind == .subscribeNamespace else {
+        guard let kind, self.profile.hasOwnStream(kind) else {
             try self.sendControl(message)
             return nil
         }
         let stream = try self.transport.openBidirectionalStream(priority: .request)
-        if let kind {
-            self.read(stream.receive, .responder(kind, answering: kind))
-        }
+        self.read(stream.receive, .responder(kind, answering: kind))
         try stream.send.write(Bytes(try self.bytes(message)))
         return stream
     }
@@ -117,8 +124,12 @@ final class RawPeer: WebTransportHandler, ReceiveStreamReader {
         return stream
     }
 
-    /// The bytes of a subgroup stream.
+    /// The bytes of a subgroup stream. Where it has to say its priority, that is the default.
     func subgroup(_ header: SubgroupHeader, _ objects: [(UInt64, [UInt8])]) throws -> [UInt8] {
+        var header = header
+        if !self.profile.data.prioritiesMayBeLeftOut {
+            header.publisherPriority = header.publisherPriority ?? 128
+        }
         var encoder = SubgroupStreamEncoder(profile: self.profile)
         var bytes: [UInt8] = []
         try encoder.encode(header, into: &bytes)
@@ -140,6 +151,9 @@ final class RawPeer: WebTransportHandler, ReceiveStreamReader {
     }
 
     func transport(_ transport: any WebTransportSession, didOpen stream: ReceiveStream) {
+        if self.profile.controlShape == .pairWithRequestStreams, self.controlInput == nil {
+            self.controlInput = stream
+        }
         self.dataStreams.append(stream)
         self.read(stream, .controlStart)
     }
@@ -147,6 +161,7 @@ final class RawPeer: WebTransportHandler, ReceiveStreamReader {
     func transport(_ transport: any WebTransportSession, didOpen stream: BidirectionalStream) {
         if self.profile.controlShape == .singleBidirectional, self.role == .server, self.control == nil {
             self.control = stream.send
+            self.controlInput = stream.receive
             self.read(stream.receive, .controlStart)
         } else {
             self.requests.append(stream)
@@ -178,8 +193,7 @@ final class RawPeer: WebTransportHandler, ReceiveStreamReader {
             case .controlStart:
                 self.contexts[ObjectIdentifier(stream)] = .control
                 if self.profile.controlShape == .singleBidirectional, self.role == .server {
-                    let options = SetupOptions(maxRequestID: RequestID(1_000))
-                    try? self.sendControl(.setup(Setup(options: options)))
+                    try? self.sendControl(.setup(Setup(options: self.ownSetup)))
                 }
             case .requestStart:
                 if let kind = message.requestKind {
