@@ -11,7 +11,8 @@ public import MoQWire
 /// ```
 ///
 /// PUBLISH_DONE often overtakes the streams that it counts, so the machine counts streams and gives the end out when
-/// they have all come and gone, or when nothing came for as long as the grace period.
+/// they have all come and gone, or when nothing came for as long as the grace period. Datagrams it cannot count: where
+/// some came, others get a shorter grace period.
 public struct SubscriptionMachine: ~Copyable {
     /// Where the subscription is.
     public enum State: Hashable, Sendable {
@@ -70,11 +71,16 @@ public struct SubscriptionMachine: ~Copyable {
     public private(set) var streamsOpen: UInt64 = 0
 
     private let gracePeriod: Duration
+    private let datagramGracePeriod: Duration
     private var done: Done?
+    /// Whether datagrams may come that PUBLISH_DONE overtook.
+    private var awaitsDatagrams = false
 
-    /// Makes a machine. `gracePeriod` is how long announced streams may stay away after PUBLISH_DONE.
-    public init(gracePeriod: Duration) {
+    /// Makes a machine. `gracePeriod` is how long announced streams may stay away after PUBLISH_DONE;
+    /// `datagramGracePeriod`, not longer, how long after it datagrams are waited for when all streams have come.
+    public init(gracePeriod: Duration, datagramGracePeriod: Duration = .zero) {
         self.gracePeriod = gracePeriod
+        self.datagramGracePeriod = datagramGracePeriod
     }
 
     /// The request was accepted, by either side.
@@ -109,6 +115,13 @@ public struct SubscriptionMachine: ~Copyable {
         return self.endIfComplete()
     }
 
+    /// An object came in a datagram.
+    public mutating func datagramArrived() {
+        if self.state == .established {
+            self.awaitsDatagrams = self.datagramGracePeriod > .zero
+        }
+    }
+
     /// PUBLISH_DONE arrived.
     ///
     /// - Throws: PROTOCOL_VIOLATION before the subscription was accepted and when it comes twice.
@@ -127,7 +140,7 @@ public struct SubscriptionMachine: ~Copyable {
             guard action == .none else {
                 return action
             }
-            return .wait(until: now.advanced(by: self.gracePeriod))
+            return .wait(until: now.advanced(by: self.awaitsDatagrams ? self.datagramGracePeriod : self.gracePeriod))
         }
     }
 
@@ -136,6 +149,11 @@ public struct SubscriptionMachine: ~Copyable {
     public mutating func graceTimerFired(now: MonotonicInstant, hasProgress: Bool) -> Action {
         guard self.state == .draining, let done = self.done else {
             return .none
+        }
+        if self.awaitsDatagrams {
+            self.awaitsDatagrams = false
+            let action = self.endIfComplete()
+            return action == .none ? .wait(until: now.advanced(by: self.gracePeriod)) : action
         }
         guard hasProgress else {
             self.state = .ended
@@ -169,7 +187,7 @@ public struct SubscriptionMachine: ~Copyable {
     }
 
     private mutating func endIfComplete() -> Action {
-        guard self.state == .draining, let done = self.done, self.streamsOpen == 0 else {
+        guard self.state == .draining, let done = self.done, self.streamsOpen == 0, !self.awaitsDatagrams else {
             return .none
         }
         guard let count = done.streamCount, self.streamsSeen >= count else {

@@ -68,6 +68,30 @@ struct SubscriptionMachineTests {
         #expect(action == .end(self.done(1)))
     }
 
+    @Test("Where datagrams came, the end waits for those that PUBLISH_DONE overtook, and no longer")
+    func datagrams() throws {
+        let soon = Self.start.advanced(by: .milliseconds(100))
+        for missing in [UInt64(0), 1] {
+            var machine = SubscriptionMachine(gracePeriod: .seconds(5), datagramGracePeriod: .milliseconds(100))
+            try machine.accepted()
+            machine.streamOpened()
+            machine.datagramArrived()
+            var action = try machine.receivedDone(self.done(1 + missing), now: Self.start)
+            #expect(action == .wait(until: soon))
+            action = machine.streamEnded()
+            #expect(action == .none)
+            action = machine.graceTimerFired(now: soon, hasProgress: false)
+            // A stream that is missing has its own time from then on.
+            #expect(
+                action == (missing == 0 ? .end(self.done(1)) : .wait(until: soon.advanced(by: .seconds(5))))
+            )
+        }
+        var machine = SubscriptionMachine(gracePeriod: .seconds(5), datagramGracePeriod: .milliseconds(100))
+        try machine.accepted()
+        let action = try machine.receivedDone(self.done(0), now: Self.start)
+        #expect(action == .end(self.done(0)), "without datagrams nothing is waited for")
+    }
+
     @Test("Answers and ends come once and in order")
     func order() throws {
         var pending = SubscriptionMachine(gracePeriod: .zero)

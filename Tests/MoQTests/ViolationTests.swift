@@ -444,6 +444,32 @@ struct ViolationTests {
         #expect(consumer.contents == [Content(group: 3, id: 0, payload: [1])])
     }
 
+    @Test("Datagrams that overtake the answer wait for it, up to a number", arguments: DraftProfile.all, roles)
+    func earlyDatagrams(profile: DraftProfile, role: Role) throws {
+        let harness = try RawHarness.established(profile, peer: role)
+        let consumer = CollectingConsumer()
+        let subscription = harness.session.subscribe(SubscribeRequest(track: Harness.track), consumer: consumer) {
+            consumer.responses.append($0)
+        }
+        harness.run()
+        for object in UInt8(0)..<70 {
+            // Of every seven one belongs to another track.
+            try harness.peer.transport.sendDatagram([0x00, object % 7 == 0 ? 6 : 5, 0, object & 63, 128, object])
+            harness.run()
+        }
+        #expect(harness.session.counters.datagramsUnknownTrack == 6, "beyond the number")
+        try self.answer(subscription, alias: 5, harness)
+        let expected = (UInt8(0)..<64).filter { $0 % 7 != 0 }
+        #expect(consumer.datagrams.map(\.payload) == expected.map { [$0] })
+        #expect(consumer.datagrams.map(\.header.objectID) == expected.map { UInt64($0) })
+        #expect(harness.session.counters.datagramsUnknownTrack == 16, "those of the other track are given up")
+        #expect(harness.session.counters.objectsReceived == UInt64(expected.count))
+        // Nothing is held without a SUBSCRIBE that waits.
+        try harness.peer.transport.sendDatagram([0x00, 6, 0, 1, 128, 1])
+        harness.run()
+        #expect(harness.session.counters.datagramsUnknownTrack == 17)
+    }
+
     @Test(
         "The alias in an answer that comes after the cancellation is not waited for",
         arguments: [DraftProfile.draft16, .draft14],
@@ -513,6 +539,33 @@ struct ViolationTests {
             #expect(consumer.contents.count == 2)
             #expect(harness.session.counters.liveSubscriptions == 0)
         }
+    }
+
+    @Test("Datagrams that PUBLISH_DONE overtook arrive all the same", arguments: DraftProfile.all, roles)
+    func lateDatagrams(profile: DraftProfile, role: Role) throws {
+        let harness = try RawHarness.established(profile, peer: role)
+        let consumer = CollectingConsumer()
+        harness.handler.onPublish = { $0.accept(consumer: consumer) }
+        let message = Publish(requestID: harness.peerID(), track: Harness.track, trackAlias: TrackAlias(5))
+        let stream = try harness.peer.request(.publish(message))
+        harness.run()
+        try harness.peer.transport.sendDatagram([0x00, 5, 0, 0, 128, 1])
+        harness.run()
+        let done = PublishDone(requestID: harness.peerID(), status: .trackEnded, streamCount: 0)
+        let bytes = Bytes(try harness.peer.bytes(.publishDone(done)))
+        if let stream {
+            try stream.send.write(bytes)
+            try stream.send.finish()
+        } else {
+            try harness.peer.control?.write(bytes)
+        }
+        harness.run(.milliseconds(50))
+        #expect(consumer.ends.isEmpty)
+        try harness.peer.transport.sendDatagram([0x00, 5, 0, 1, 128, 2])
+        harness.run(.milliseconds(200))
+        #expect(consumer.datagrams.map(\.payload) == [[1], [2]])
+        #expect(consumer.ends == [TrackEnd(status: .trackEnded, streamCount: 0)])
+        #expect(harness.session.counters.liveSubscriptions == 0)
     }
 
     @Test(

@@ -21,6 +21,8 @@ public struct MoQSessionConfiguration: Sendable {
     public var heldStreamTimeout: Duration
     /// How long after PUBLISH_DONE streams that it announces may stay away (draft-18 §10.11).
     public var publishDoneTimeout: Duration
+    /// How long after PUBLISH_DONE, which overtakes them easily, datagrams of a track that had some are waited for.
+    public var lateDatagramTimeout: Duration
     /// How long after FETCH_OK the stream of the objects may stay away; then the fetch is given up.
     public var fetchStreamTimeout: Duration
     /// How many bytes a ``TrackPublisher`` may have queued before its subscriber counts as too far behind.
@@ -52,6 +54,7 @@ public struct MoQSessionConfiguration: Sendable {
         self.maxHeldStreams = 64
         self.heldStreamTimeout = .seconds(5)
         self.publishDoneTimeout = .seconds(5)
+        self.lateDatagramTimeout = .milliseconds(100)
         self.fetchStreamTimeout = .seconds(30)
         self.maxQueuedBytesPerTrack = 16 << 20
         self.maxSubgroupsPerTrack = 4_096

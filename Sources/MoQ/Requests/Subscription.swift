@@ -61,7 +61,7 @@ public final class Subscription {
         self.wanted = request.parameters
         self.consumer = consumer
         self.response = response
-        self.machine = SubscriptionMachine(gracePeriod: session.configuration.publishDoneTimeout)
+        self.machine = SubscriptionMachine(session.configuration)
     }
 
     /// Makes the subscription that accepting a PUBLISH begins.
@@ -80,7 +80,7 @@ public final class Subscription {
         self.trackAlias = publish.trackAlias
         self.largestObject = publish.largestObject
         self.properties = publish.properties
-        self.machine = SubscriptionMachine(gracePeriod: link.session.configuration.publishDoneTimeout)
+        self.machine = SubscriptionMachine(link.session.configuration)
     }
 
     /// Where the subscription is.
@@ -269,6 +269,7 @@ public final class Subscription {
         guard self.state == .active else {
             return
         }
+        self.machine.datagramArrived()
         self.consumer?.receive(datagram, payload: payload)
     }
 
@@ -367,6 +368,7 @@ public final class Subscription {
 
     func fail(_ error: MoQError) {
         self.forget()
+        self.session.dropHeldDatagrams()
         self.consumer = nil
         let response = self.response
         self.response = nil
@@ -417,5 +419,15 @@ public final class Subscription {
         case .ended:
             break
         }
+    }
+}
+
+extension SubscriptionMachine {
+    /// A machine that waits as long as a session is configured to.
+    fileprivate init(_ configuration: MoQSessionConfiguration) {
+        self.init(
+            gracePeriod: configuration.publishDoneTimeout,
+            datagramGracePeriod: configuration.lateDatagramTimeout
+        )
     }
 }

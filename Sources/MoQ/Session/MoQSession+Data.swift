@@ -76,8 +76,12 @@ extension MoQSession {
         self.heldStreams.removeAll { $0 === stream }
     }
 
-    /// The streams that waited for this subscription can go on.
+    /// The streams and datagrams that waited for this subscription can go on.
     func deliverHeldStreams(of subscription: Subscription, _ alias: TrackAlias) {
+        for held in self.heldDatagrams.take(alias) {
+            self.deliver(held.header, payload: held.payload, to: subscription)
+        }
+        self.dropHeldDatagrams()
         let streams = self.heldStreams.filter { $0.heldAlias == alias }
         guard !streams.isEmpty else {
             return
@@ -109,20 +113,42 @@ extension MoQSession {
         }
     }
 
+    /// Keeps a datagram whose alias nobody knows, as long as the answer to a SUBSCRIBE may still say whose it is.
+    private func hold(_ datagram: ObjectDatagram, payload: RawSpan) {
+        guard self.heldDatagrams.hasRoom, !self.retiredAliases.contains(datagram.trackAlias), self.awaitsSubscribeOk
+        else {
+            self.totals.datagramsUnknownTrack &+= 1
+            return
+        }
+        self.heldDatagrams.append(datagram, payload)
+    }
+
+    /// Forgets the datagrams that are held, unless another answer is awaited.
+    func dropHeldDatagrams() {
+        guard !self.heldDatagrams.isEmpty, !self.awaitsSubscribeOk else {
+            return
+        }
+        self.totals.datagramsUnknownTrack &+= UInt64(self.heldDatagrams.removeAll())
+    }
+
+    private func deliver(_ datagram: ObjectDatagram, payload: Bytes, to subscription: Subscription) {
+        self.totals.objectsReceived &+= 1
+        self.totals.payloadBytesReceived &+= UInt64(payload.count)
+        subscription.receive(datagram, payload: payload)
+    }
+
     private func receiveDatagram(_ bytes: RawSpan) {
         do throws(MoQWireError) {
             switch try self.datagrams.decode(bytes) {
             case .padding:
                 break
             case .object(let datagram, let payloadOffset):
+                let payload = bytes.extracting(payloadOffset...)
                 guard let subscription = self.aliases[datagram.trackAlias] else {
-                    self.totals.datagramsUnknownTrack &+= 1
+                    self.hold(datagram, payload: payload)
                     return
                 }
-                let payload = bytes.extracting(payloadOffset...)
-                self.totals.objectsReceived &+= 1
-                self.totals.payloadBytesReceived &+= UInt64(payload.byteCount)
-                subscription.receive(datagram, payload: Bytes(copying: payload))
+                self.deliver(datagram, payload: Bytes(copying: payload), to: subscription)
             }
         } catch {
             self.close(ProtocolViolation(error.code, error.reason))

@@ -89,6 +89,8 @@ public final class MoQSession {
     var heldJoins: [(id: RequestID, join: WaitingJoin)] = []
     /// Data streams that wait for their subscription.
     var heldStreams: [IngressStream] = []
+    /// Datagrams that wait for theirs.
+    var heldDatagrams = HeldDatagrams()
 
     /// Called once, when the session has closed and its handler knows.
     package var didEnd: ((MoQSession) -> Void)?
@@ -260,6 +262,7 @@ public final class MoQSession {
 
         let held = self.heldStreams
         self.heldStreams = []
+        self.heldDatagrams = HeldDatagrams()
         for stream in held {
             stream.sessionClosed()
         }
