@@ -159,7 +159,8 @@ let package = Package(
         .testTarget(
             name: "MoQCommandTests",
             dependencies: [
-                "MoQCommand", "MoQExecutable", "WebTransport", "MoQWire", "PacketLoop", "TestSupport", "WireSamples",
+                "MoQCommand", "MoQExecutable", "MoQRelay", "MoQ", "MoQWire", "WebTransport", "WebTransportInMemory",
+                "PacketLoop", "TestSupport", "WireSamples",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings

@@ -24,6 +24,7 @@ struct RootCommand: AsyncParsableCommand {
         subcommands: [
             RelayCommand.self, PublishCommand.self, SubscribeCommand.self, FetchCommand.self, ClockCommand.self,
             StatusCommand.self, NamespacesCommand.self, ProbeCommand.self, DecodeCommand.self, BenchCommand.self,
+            MoQTestOriginCommand.self, MoQTestClientCommand.self, InteropCommand.self,
         ]
     )
 

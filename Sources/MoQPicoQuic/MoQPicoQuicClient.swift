@@ -42,6 +42,9 @@ public final class MoQPicoQuicClient: Sendable {
     /// Whether SETUP went with the first flight, and whether the server took it then.
     public let earlyData: QUICConnection.EarlyData
 
+    /// The destination connection id of the first packet in hexadecimal, by which qlog files are named; empty in process.
+    public let connectionID: String
+
     private let basis: Basis
     private let isClosed = Atomic<Bool>(false)
 
@@ -53,13 +56,17 @@ public final class MoQPicoQuicClient: Sendable {
         session: LoopBound<MoQSession>,
         draft: DraftVersion,
         isResumed: Bool,
-        earlyData: QUICConnection.EarlyData
+        earlyData: QUICConnection.EarlyData,
+        connectionID: [UInt8] = []
     ) {
         self.basis = basis
         self.session = session
         self.draft = draft
         self.isResumed = isResumed
         self.earlyData = earlyData
+        self.connectionID = connectionID.map { byte in
+            (byte < 16 ? "0" : "") + String(byte, radix: 16)
+        }.joined()
     }
 
     deinit {
@@ -138,13 +145,16 @@ public final class MoQPicoQuicClient: Sendable {
             await endpoint.stop()
             throw QUICError(.noCommonProtocol, "\(url.authority) chose a protocol that was not offered")
         }
-        let resumption = try? await loop.run { (connection.value.isResumed, connection.value.earlyData) }
+        let facts = try? await loop.run {
+            (connection.value.isResumed, connection.value.earlyData, connection.value.initialConnectionID)
+        }
         return MoQPicoQuicClient(
             basis: .endpoint(endpoint),
             session: made.session,
             draft: made.draft,
-            isResumed: resumption?.0 ?? false,
-            earlyData: resumption?.1 ?? .none
+            isResumed: facts?.0 ?? false,
+            earlyData: facts?.1 ?? .none,
+            connectionID: facts?.2 ?? []
         )
     }
 

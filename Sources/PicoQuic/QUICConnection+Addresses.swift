@@ -19,6 +19,15 @@ extension QUICConnection {
     /// The peer's address.
     public var peerAddress: QUICAddress? { self.currentAddresses.peer?.address }
 
+    /// The destination connection id of the client's first packet, which logs name the connection by; empty after the end.
+    public var initialConnectionID: [UInt8] {
+        guard let cnx = unsafe self.cnx else {
+            return []
+        }
+        let id = unsafe picoquic_get_initial_cnxid(cnx)
+        return unsafe withUnsafeBytes(of: id.id) { unsafe Array($0.prefix(Int(id.id_len))) }
+    }
+
     /// Both addresses of the path in use.
     var currentAddresses: (local: SocketAddress?, peer: SocketAddress?) {
         guard let cnx = unsafe self.cnx else {

@@ -41,6 +41,10 @@ NOT_IN_DRAFT = {
 TEST_SECONDS = 30
 START_SECONDS = 15
 TRANSFER_SECONDS = 90
+SUITE_SECONDS = 90
+# How many cases our interop-client has, and how many tracks its suite for moq-test at the least.
+INTEROP_CASES = 6
+SUITE_TRACKS = 50
 FILE_BYTES = 5_000_000
 EXCERPT_LINES = 20
 
@@ -171,7 +175,7 @@ class Interop:
         left_out = []
         if self.relay_url:
             self.conformance(self.relay_url, None)
-            left_out.append("our publisher and subscriber against aiomoqt's relay (--relay-url was given)")
+            left_out.append("our clients against aiomoqt's relay and origin (--relay-url was given)")
         else:
             if not os.access(self.moq, os.X_OK):
                 say(f"interop: FAILED: no executable at {self.moq}; swift build makes it")
@@ -255,9 +259,12 @@ class Interop:
                 url = f"moqt://127.0.0.1:{port}"
                 self.our_check("file-through-their-relay", draft, relay, self.transfer_problem, url, content)
                 self.our_check("questions-to-their-relay", draft, relay, self.questions_problem, url)
+                self.our_check("our-interop-client", draft, relay, self.interop_client_problem, url)
+                self.our_check("moq-test-through-their-relay", draft, relay, self.suite_problem, url, True)
             else:
                 self.results.record("file-through-their-relay", draft, "aiomoqt's relay did not start", relay.excerpt())
             relay.stop()
+            self.their_origin(draft)
 
     def our_check(self, test, draft, relay, check, *arguments):
         parts = [relay]
@@ -266,6 +273,55 @@ class Interop:
             part.stop()
         excerpt = [line for part in parts for line in part.excerpt()] if problem else ()
         self.results.record(test, draft, problem, excerpt)
+
+    def their_origin(self, draft):
+        """Our test-client verifies what aiomoqt's moqtest_origin publishes."""
+        port = free_port()
+        origin = Process(f"aiomoqt-origin-{draft}", [
+            self.bin / "python", "-m", "aiomoqt.tools.moqtest_origin", "--port", port, "--quic", "--draft", draft,
+            "--cert", self.work / "cert.pem", "--key", self.work / "key.pem",
+        ], self.logs)
+        test = "moq-test-from-their-origin"
+        if wait_until(lambda: port_is_taken(port), START_SECONDS):
+            self.our_check(test, draft, origin, self.suite_problem, f"moqt://127.0.0.1:{port}", False)
+        else:
+            self.results.record(test, draft, "aiomoqt's origin did not start", origin.excerpt())
+        origin.stop()
+
+    def interop_client_problem(self, draft, parts, url):
+        client = Process(f"our-interop-client-{draft}", [
+            self.moq, "interop-client", "-r", url, "--tls-disable-verify", "--drafts", draft,
+        ], self.logs)
+        parts.append(client)
+        status = client.wait(TEST_SECONDS)
+        if status is None:
+            return f"not done after {TEST_SECONDS} s"
+        passed = len(re.findall(r"^ok \d+ - ", client.text(), re.MULTILINE))
+        if status == 0 and passed == INTEROP_CASES:
+            return None
+        return f"{passed} of {INTEROP_CASES} passed, exit status {status}"
+
+    def suite_problem(self, draft, parts, url, with_origin):
+        """Our test-client asks for every track of its suite, of our origin when `with_origin` says so."""
+        if with_origin:
+            origin = Process(
+                f"our-origin-{draft}", [self.moq, "test-origin", url, "--insecure", "--drafts", draft], self.logs
+            )
+            parts.append(origin)
+            if not wait_until(lambda: "announced" in origin.text(), START_SECONDS):
+                return "our origin could not announce its namespace"
+        client = Process(f"test-client-{'relay' if with_origin else 'origin'}-{draft}", [
+            self.moq, "test-client", url, "--insecure", "--drafts", draft, "--suite",
+        ], self.logs)
+        parts.append(client)
+        status = client.wait(SUITE_SECONDS)
+        if status is None:
+            return f"not done after {SUITE_SECONDS} s"
+        passed = len(re.findall(r"^ok   ", client.text(), re.MULTILINE))
+        if status == 0 and passed >= SUITE_TRACKS:
+            return None
+        failed = next((line for line in client.text().splitlines() if line.startswith("FAIL")), f"exit status {status}")
+        return f"{passed} tracks are right; {failed}"
 
     def questions_problem(self, draft, parts, url):
         """probe, namespaces, status and fetch, while a clock ticks through the relay."""
@@ -396,6 +452,16 @@ def free_port():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("", 0))
         return probe.getsockname()[1]
+
+
+def port_is_taken(port):
+    """Whether somebody listens at a UDP port of this host."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return True
+        return False
 
 
 def make_certificate(folder):

@@ -43,11 +43,15 @@ final class ChildProcess: Sendable {
     private let began = ContinuousClock.now
 
     /// Starts `moq` with these arguments. Its standard input stays open until ``endInput(_:)``, unless `input` is given.
-    init(_ arguments: [String], input: Data? = nil) throws {
+    /// `environment` comes on top of ours.
+    init(_ arguments: [String], input: Data? = nil, environment: [String: String] = [:]) throws {
         self.arguments = arguments
         self.process = Process()
         self.process.executableURL = URL(fileURLWithPath: try BuiltProduct.path(of: "moq"))
         self.process.arguments = arguments
+        if !environment.isEmpty {
+            self.process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        }
         let output = Pipe()
         let complaints = Pipe()
         self.process.standardInput = self.input
