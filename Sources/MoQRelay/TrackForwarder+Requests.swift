@@ -208,11 +208,15 @@ extension TrackForwarder {
             self.finish()
         }
         self.rejectWaiting(self.refusal?.code ?? code, reason: self.refusal?.reason ?? reason)
+        if self.isOver {
+            // Their publisher is gone, and the ones that could have taken over did not.
+            self.endSubscribers(.internalError, reason: "the publisher is gone")
+        }
     }
 
-    /// Who can be asked for the track next; nil when nobody waits for it, or enough publishers were asked.
+    /// Who can be asked for the track next; nil when nobody wants it, or enough publishers were asked.
     private var nextPublisher: RelayPeer? {
-        guard !self.isOver, !self.waiting.isEmpty,
+        guard !self.isOver, !self.waiting.isEmpty || !self.subscribers.isEmpty,
             self.askedPublishers.count < self.ledger.configuration.maximumPublishersPerTrack
         else {
             return nil
@@ -263,7 +267,8 @@ extension TrackForwarder {
     /// A publisher's subscription is over; the feed is out of use already.
     ///
     /// Only PUBLISH_DONE says that the track ended. When the publisher vanished or was cancelled, another one that
-    /// stands by takes over, and the subscribers notice nothing; without one they are told INTERNAL_ERROR.
+    /// stands by takes over, or else one that announced the namespace is asked, and the subscribers notice nothing but what
+    /// was not sent meanwhile; without one they are told INTERNAL_ERROR.
     func upstreamEnded(_ feed: UpstreamFeed, end: TrackEnd) {
         let wasInUse = feed === self.upstream
         self.forget(feed)
@@ -280,6 +285,13 @@ extension TrackForwarder {
             }
             self.synchronizeUpstream()
             return
+        }
+        if self.upstreams.isEmpty, status != .trackEnded, status != .malformedTrack {
+            self.askedPublishers.insert(ObjectIdentifier(feed.owner))
+            if let next = self.nextPublisher {
+                self.openUpstream(on: next)
+                return
+            }
         }
         if self.upstreams.allSatisfy({ $0.origin == .subscribed }) {
             let rest = self.upstreams

@@ -105,6 +105,67 @@ struct PublisherChoiceTests {
         world.closeAll()
     }
 
+    @Test("When the publisher in use vanishes, another one of the namespace takes over", arguments: DraftPair.all)
+    func takeover(_ drafts: DraftPair) throws {
+        let world = RelayWorld()
+        let older = self.publisher(of: "video", in: "live", world, drafts.publisher)
+        let newer = self.publisher(of: "video", in: "live", world, drafts.publisher)
+        let video = world.connect(drafts.subscriber).subscribe("live", "video")
+        world.settle()
+        #expect(older.subscribes.isEmpty)
+        try #require(newer.tracks.first).send(group: 0, count: 2)
+        world.settle()
+        world.disconnect(newer)
+        world.settle()
+        #expect(older.subscribes.count == 1)
+        try #require(older.tracks.first).send(group: 1, count: 3)
+        world.settle()
+        #expect(video.consumer.completeLocations.count == 5)
+        #expect(video.consumer.ends.isEmpty)
+        #expect(world.live.upstreams == 1)
+        // Who comes now joins as before.
+        let late = world.connect(drafts.subscriber).subscribe("live", "video")
+        world.settle()
+        #expect(late.answer?.largestObject == Location(group: 1, object: 2))
+        #expect(older.subscribes.count == 1)
+        world.disconnect(older)
+        #expect(video.consumer.ends.map(\.status) == [.internalError])
+        #expect(late.consumer.ends.map(\.status) == [.internalError])
+        #expect(world.live.tracks == 0)
+        world.closeAll()
+    }
+
+    @Test("When none of the others has the track, its subscribers are told", arguments: DraftPair.all)
+    func noTakeover(_ drafts: DraftPair) {
+        let world = RelayWorld()
+        let other = self.publisher(of: "audio", in: "live", world, drafts.publisher)
+        let newer = self.publisher(of: "video", in: "live", world, drafts.publisher)
+        let video = world.connect(drafts.subscriber).subscribe("live", "video")
+        world.settle()
+        #expect(video.answer != nil)
+        world.disconnect(newer)
+        world.settle()
+        #expect(other.subscribes.count == 1)
+        #expect(video.consumer.ends.map(\.status) == [.internalError])
+        #expect(world.live.tracks == 0)
+        #expect(world.live.subscribers == 0)
+        world.closeAll()
+    }
+
+    @Test("Nobody takes over a track that its publisher says has ended", arguments: DraftPair.all)
+    func ended(_ drafts: DraftPair) throws {
+        let world = RelayWorld()
+        let older = self.publisher(of: "video", in: "live", world, drafts.publisher)
+        let newer = self.publisher(of: "video", in: "live", world, drafts.publisher)
+        let video = world.connect(drafts.subscriber).subscribe("live", "video")
+        world.settle()
+        try #require(newer.tracks.first).end()
+        world.settle()
+        #expect(older.subscribes.isEmpty)
+        #expect(video.consumer.ends.map(\.status) == [.trackEnded])
+        world.closeAll()
+    }
+
     @Test("Not everybody who announced the namespace is asked")
     func bound() {
         var configuration = MoQRelayConfiguration()
