@@ -93,6 +93,13 @@ final class LiveTrack {
         self.largest = Location(group: group, object: objectID)
         for outlet in self.outlets {
             guard let subgroup = outlet.subgroup else { continue }
+            guard outlet.publisher.forward else {
+                // The object is left out, so the stream must not go on after it. When the subscriber wants objects
+                // again, the rest of the group gets a new one.
+                outlet.subgroup = nil
+                subgroup.reset(.cancelled)
+                continue
+            }
             subgroup.beginObject(header)
             for part in payload.parts {
                 subgroup.receive(payload: part)
@@ -175,7 +182,7 @@ final class LiveTrack {
         report(self.completeCount, self.incompleteCount)
     }
 
-    /// Opens the current group for a subscriber that came in the middle of it.
+    /// Opens the current group for a subscriber that came, or wants objects again, in the middle of it.
     private func join(_ outlet: Outlet) {
         guard var description = self.openGroup, outlet.subgroup == nil, outlet.publisher.forward else { return }
         description.isFirstObject = self.largest?.group != description.group
@@ -189,6 +196,10 @@ extension LiveTrack: TrackPublisherDelegate {
             self.join(outlet)
         }
         self.demandChanged()
+    }
+
+    func trackPublisherLargestObject(_ publisher: TrackPublisher) -> Location? {
+        self.largest
     }
 
     func trackPublisherDidDrain(_ publisher: TrackPublisher) {
