@@ -117,10 +117,24 @@ final class SubscribingPeer: MoQSessionHandler {
 
     private func subscribe() {
         guard let session = self.session, !self.isOver else { return }
-        let request = SubscribeRequest(track: self.name, parameters: SubscriptionParameters(filter: self.filter))
+        let request = SubscribeRequest(
+            track: self.name,
+            parameters: SubscriptionParameters(filter: self.filter, rendezvousTimeout: self.rendezvousTimeout(session))
+        )
         self.subscription = session.subscribe(request, consumer: self.receiver) { [weak self] result in
             self?.answered(result)
         }
+    }
+
+    /// For how long the relay may hold the request until the track appears, in milliseconds, where the draft can say so.
+    private func rendezvousTimeout(_ session: MoQSession) -> UInt64? {
+        guard let deadline = self.deadline,
+            session.profile.parameters.contains(where: { $0.name == .rendezvousTimeout })
+        else {
+            return nil
+        }
+        let left = Quantity.seconds(self.loop.now.duration(to: deadline)) * 1_000
+        return left >= 1 ? UInt64(left) : nil
     }
 
     private func answered(_ result: Result<SubscribeOk, MoQError>) {
@@ -139,7 +153,8 @@ final class SubscribingPeer: MoQSessionHandler {
                 // The session itself says why, right afterwards.
                 return
             }
-            let exists = error.requestError != .doesNotExist
+            // Who was asked to wait says that the time is over; then it is, or the relay does not wait so long.
+            let exists = error.requestError != .doesNotExist && !(error.requestError == .timeout && self.wait > .zero)
             if !exists, let deadline = self.deadline, self.loop.now < deadline {
                 self.retryTimer = self.loop.schedule(after: Self.retryDelay) { [weak self] in
                     self?.subscribe()

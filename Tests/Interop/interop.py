@@ -192,6 +192,9 @@ class Interop:
     def our_relay(self):
         say("aiomoqt's client against our relay")
         command = [self.moq, "relay", "--listen", "127.0.0.1:0", "--self-signed", "--drafts", ",".join(self.drafts)]
+        if self.loss:
+            # Clients whose last datagram was lost stay until their connections time out.
+            command += ["--drain-timeout", "2"]
         relay = Process("relay", command, self.logs, stdout=subprocess.PIPE)
         url = wait_for_listening(relay)
         if url is None:

@@ -197,6 +197,24 @@ struct TransferTests {
         }
     }
 
+    @Test("The relay is asked to wait for a track where the draft can say so", arguments: [18, 16])
+    func waiting(draft: Int) async throws {
+        let relay = try await RunningRelay("--stats", "--stats-format", "json")
+        let line = ["sub", relay.url, "--insecure", "--drafts", "\(draft)", "--wait", "1"] + Self.track
+        let ending = try await ChildProcess(line, input: Data()).ending()
+        #expect(ending.status == 1)
+        #expect(ending.complaints == "moq: track 'test/files/one' does not exist at the relay\n")
+        #expect(ending.seconds >= 1)
+        relay.process.send(SIGTERM)
+        let last = try #require(try await relay.process.ending().complaintLines.last)
+        let parsed = try JSONSerialization.jsonObject(with: Data(last.utf8))
+        let refused = try #require((parsed as? [String: [String: Double]])?["relay_refused"])
+        // Between the end of the relay's wait and that of the subscriber's there may be time for one more question.
+        #expect(refused["rendezvous"] == (draft == 18 ? 1 : 0))
+        #expect((refused["not_found"] ?? 0) <= (draft == 18 ? 1 : 10))
+        #expect((refused["not_found"] ?? 0) >= (draft == 18 ? 0 : 2))
+    }
+
     @Test("A subscriber whose output cannot be written fails with one line")
     func outputFull() async throws {
         let relay = try await RunningRelay()
