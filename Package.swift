@@ -134,7 +134,12 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "WireSamples", dependencies: ["MoQWire"], path: "Tests/WireSamples", swiftSettings: settings),
-        .testTarget(name: "MoQWireTests", dependencies: ["MoQWire", "WireSamples"], swiftSettings: settings),
+        .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+        .testTarget(
+            name: "MoQWireTests",
+            dependencies: ["MoQWire", "WireSamples", "CAllocationCounter"],
+            swiftSettings: settings
+        ),
         .testTarget(name: "MoQProtocolTests", dependencies: ["MoQProtocol", "MoQWire"], swiftSettings: settings),
         .testTarget(
             name: "MoQTests",

@@ -9,7 +9,7 @@ struct BenchCommand: AsyncParsableCommand {
         abstract: "Measure this machine and the transport, or put a relay under load.",
         subcommands: [
             BenchWakeCommand.self, BenchTimersCommand.self, BenchChurnCommand.self, BenchSlowReaderCommand.self,
-            BenchBlockedPriorityCommand.self, BenchFarewellCommand.self,
+            BenchBlockedPriorityCommand.self, BenchFarewellCommand.self, BenchWireCommand.self,
         ]
     )
 }
@@ -66,6 +66,43 @@ struct BenchTimersCommand: AsyncParsableCommand {
 
     func run() async throws {
         try await TimersRun(count: self.count).run()
+    }
+}
+
+/// `moq bench wire`.
+struct BenchWireCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "wire",
+        abstract: "Measure what writing and reading the objects of a subgroup stream costs, without any transport.",
+        discussion: """
+            Writes objects with their payload into memory and reads them from there, on one thread, once for each draft. \
+            Prints nanoseconds per object for both, and how many objects a second go both ways. It fails when what was \
+            read is not what was written.
+
+              moq bench wire --objects 10000000 --bytes 100
+            """
+    )
+
+    @Option(help: ArgumentHelp("How many objects to write and read.", valueName: "count"))
+    var objects = 5_000_000
+
+    @Option(help: ArgumentHelp("How many bytes of payload each has.", valueName: "count"))
+    var bytes = 100
+
+    @Flag(help: "Print one JSON object per draft.")
+    var json = false
+
+    func validate() throws {
+        guard (1_000...1_000_000_000).contains(self.objects) else {
+            throw ValidationError("--objects must be 1000 to 1000000000")
+        }
+        guard (0...1_000_000).contains(self.bytes) else {
+            throw ValidationError("--bytes must be 0 to 1000000")
+        }
+    }
+
+    func run() throws {
+        try WireRun(objects: self.objects, payloadLength: self.bytes, isJSON: self.json).run()
     }
 }
 

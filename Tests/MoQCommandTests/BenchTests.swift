@@ -74,4 +74,25 @@ struct BenchTests {
             #expect((figures["seconds"] ?? 99) < TestBuild.patience, "\(round)")
         }
     }
+
+    @Test(
+        "Objects are written and read on every draft, empty ones too, and the figures are there",
+        arguments: [0, 100]
+    )
+    func wire(bytes: Int) async throws {
+        let ending = try await ChildProcess(
+            ["bench", "wire", "--objects", "20000", "--bytes", "\(bytes)", "--json"],
+            input: Data()
+        ).ending(within: 60)
+        #expect(ending.status == 0, "\(ending.complaints)")
+        let lines = ending.output.split(separator: "\n")
+        #expect(lines.count == 3)
+        for line in lines {
+            let object = try JSONSerialization.jsonObject(with: Data(line.utf8))
+            let figures = try #require(object as? [String: Any])
+            #expect(figures["objects"] as? Int == 20_000)
+            #expect(figures["payload_bytes"] as? Int == bytes)
+            #expect((figures["objects_per_second"] as? Int ?? 0) > 0)
+        }
+    }
 }
