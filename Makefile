@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build release test test-asan test-tsan test-threadcheck chaos
+.PHONY: help bootstrap build release test test-asan test-tsan test-threadcheck chaos fuzz
 .PHONY: interop demo format lint layering clean distclean
 
 # Where Scripts/bootstrap puts picoquic; a PKG_CONFIG_PATH of your own is searched after it.
@@ -42,6 +42,9 @@ chaos: ## random interleavings for SECONDS=60; SANITIZE=address|thread, SEED=n t
 	Scripts/with-variant $(chaos_variant_$(SANITIZE)) swift run chaos \
 		$(if $(SEED),--seed $(SEED),--seconds $(or $(SECONDS),60)) $(if $(KIND),--kind $(KIND))
 
+fuzz: ## random input for SECONDS=60 each under the address sanitizer; TARGET=control|subgroup|fetch|datagram|properties|session
+	Scripts/fuzz --seconds $(or $(SECONDS),60) $(TARGET)
+
 bootstrap: ## fetch and build the pinned picoquic into .deps
 	@Scripts/bootstrap
 
@@ -68,4 +71,4 @@ clean: ## remove what swift build made
 	swift package clean
 
 distclean: ## remove everything that was built or fetched
-	rm -rf .build .build-* .deps .deps-*
+	rm -rf .build .build-* .deps .deps-* FuzzTesting/.build FuzzTesting/Corpus

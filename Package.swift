@@ -33,6 +33,8 @@ let package = Package(
         .library(name: "PicoQuic", targets: ["PicoQuic"]),
         .library(name: "PacketLoop", targets: ["PacketLoop"]),
         .executable(name: "moq", targets: ["MoQExecutable"]),
+        // Only for the package in FuzzTesting/.
+        .library(name: "FuzzChecks", targets: ["FuzzChecks"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -134,6 +136,13 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "WireSamples", dependencies: ["MoQWire"], path: "Tests/WireSamples", swiftSettings: settings),
+        .target(
+            name: "FuzzChecks",
+            dependencies: ["MoQ", "MoQWire", "WebTransport", "WebTransportInMemory", "PacketLoop", "WireSamples"],
+            path: "Tests/FuzzChecks",
+            swiftSettings: settings
+        ),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzChecks"], swiftSettings: settings),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .testTarget(
             name: "MoQWireTests",

@@ -1,0 +1,3 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+#include "CFuzzer.h"
