@@ -197,7 +197,7 @@ struct TransferTests {
         }
     }
 
-    @Test("The relay is asked to wait for a track where the draft can say so", arguments: [18, 16])
+    @Test("The relay is asked to wait for a track where the draft can say so", arguments: [18, 16, 14])
     func waiting(draft: Int) async throws {
         let relay = try await RunningRelay("--stats", "--stats-format", "json")
         let line = ["sub", relay.url, "--insecure", "--drafts", "\(draft)", "--wait", "1"] + Self.track
