@@ -70,6 +70,9 @@ extension MoQSession {
     ///
     /// `response` is called once, on the loop, never from inside this call. After a success `events` is called with every
     /// change and, once and last, with ``NamespaceEvent/ended(_:)``.
+    ///
+    /// Draft 14 reports namespaces with PUBLISH_NAMESPACE: every one of the peer that begins with the prefix counts as a
+    /// report from then on, is accepted, and does not reach the ``MoQSessionHandler``.
     @discardableResult
     public func subscribeNamespace(
         _ prefix: TrackNamespace,
