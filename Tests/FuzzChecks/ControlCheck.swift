@@ -153,6 +153,7 @@ enum ControlCheck {
         case .subscribe(let message): filter = message.parameters.filter
         case .publishOk(let message): filter = message.parameters.filter
         case .requestUpdate(let message): filter = message.parameters.filter
+        case .trackStatus(let message): filter = message.parameters.filter
         default: filter = nil
         }
         guard case .absoluteRange(let start, let endGroup) = filter else {
