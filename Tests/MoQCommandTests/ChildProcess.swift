@@ -32,6 +32,7 @@ final class ChildProcess: Sendable {
         var output: [UInt8] = []
         var complaints: [UInt8] = []
         var openPipes = 2
+        var isInputEnded = false
         var status: Int32?
         var watchers: [@Sendable () -> Void] = []
     }
@@ -72,6 +73,10 @@ final class ChildProcess: Sendable {
         if self.process.isRunning {
             kill(self.process.processIdentifier, SIGKILL)
         }
+        // Foundation keeps a process and its pipes for ever, so whatever is not closed here stays open.
+        if !self.state.withLock(\.isInputEnded) {
+            try? self.input.fileHandleForWriting.close()
+        }
     }
 
     /// The id of the process.
@@ -81,6 +86,7 @@ final class ChildProcess: Sendable {
 
     /// Writes to the process's standard input and closes it.
     func endInput(_ data: Data) {
+        self.state.withLock { $0.isInputEnded = true }
         let handle = self.input.fileHandleForWriting
         let thread = Thread {
             try? handle.write(contentsOf: data)
@@ -199,6 +205,7 @@ final class ChildProcess: Sendable {
                 guard !data.isEmpty, let self else { break }
                 self.change { store(&$0, [UInt8](data)) }
             }
+            try? handle.close()
             self?.change { $0.openPipes -= 1 }
         }
         thread.start()
