@@ -54,12 +54,7 @@ struct ChurnRun {
         let client = try await ClientEndpoint.connect(to: self.command.url, settings: settings) { _ in
             ClientEndpoint.Attachment(handler: ChurnPeer(name: name, outcome: outcome)) { _ in }
         }
-        let result: Result<Void, any Error>
-        do {
-            result = .success(try await outcome.value())
-        } catch {
-            result = .failure(error)
-        }
+        let result = await outcome.settled()
         await client.close()
         try result.get()
     }

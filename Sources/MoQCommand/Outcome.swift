@@ -54,6 +54,15 @@ final class Outcome<Value: Sendable>: Sendable {
         }
     }
 
+    /// Waits for the end, for who has to put things away whatever it is. Called once, instead of ``value()``.
+    func settled() async -> Result<Value, any Error> {
+        do {
+            return .success(try await self.value())
+        } catch {
+            return .failure(error)
+        }
+    }
+
     /// Waits for the end. Called once.
     func value() async throws -> Value {
         try await withCheckedThrowingContinuation { continuation in

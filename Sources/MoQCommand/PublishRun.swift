@@ -67,7 +67,7 @@ struct PublishRun {
                 stage.start()
             }
         }
-        try await self.finish(cell, outcome: outcome) {
+        try await self.settle(cell, outcome) {
             await client.close()
         } statistics: {
             await client.statistics
@@ -106,42 +106,21 @@ struct PublishRun {
         }
         server.announce()
         server.onFailure { outcome.fail($0) }
-        try await self.finish(cell, outcome: outcome) {
+        try await self.settle(cell, outcome) {
             await server.stop()
         } statistics: {
             await server.statistics
         }
     }
 
-    /// Waits for the end, then puts everything away, however it ended.
-    private func finish(
+    private func settle(
         _ cell: LoopCell<PublishingStage>,
-        outcome: Outcome<Void>,
+        _ outcome: Outcome<Void>,
         close: () async -> Void,
         statistics: @escaping @Sendable () async -> MoQEndpointStatistics
     ) async throws {
         // Until here a signal ends the process at once.
         SignalWatch.process.onStop { outcome.fail(.interrupted(by: $0)) }
-        let printer = StatisticsPrinter(self.statistics) {
-            var report = StatisticsReport()
-            report.add(await statistics())
-            return report
-        }
-        printer.start()
-        let failure: (any Error)?
-        do {
-            try await outcome.value()
-            failure = nil
-        } catch {
-            failure = error
-        }
-        await cell.finish { stage, done in
-            stage.close(completion: done)
-        }
-        await close()
-        await printer.finish()
-        if let failure {
-            throw failure
-        }
+        try await cell.settle(outcome, figures: self.statistics, close: close, statistics: statistics)
     }
 }

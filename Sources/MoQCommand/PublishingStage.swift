@@ -6,7 +6,7 @@ internal import PacketLoop
 
 /// Everything of `moq pub` and `moq clock` that lives on the loop: the track, its source, and the sessions that want
 /// it. (loop)
-final class PublishingStage {
+final class PublishingStage: EndpointStage {
     /// Where the objects come from.
     enum Source: Sendable {
         /// An input, cut as planned.

@@ -49,13 +49,7 @@ struct RelayRun {
         printer.start()
         server.announce()
         server.onFailure { stopped.fail($0) }
-        let failure: (any Error)?
-        do {
-            _ = try await stopped.value()
-            failure = nil
-        } catch {
-            failure = error
-        }
+        let result = await stopped.settled()
         printer.stop()
         let drainTimeout = self.command.drainTimeout.duration
         await cell.finish { relay, done in
@@ -66,8 +60,6 @@ struct RelayRun {
         }
         await server.stop()
         await printer.finish()
-        if let failure {
-            throw failure
-        }
+        _ = try result.get()
     }
 }

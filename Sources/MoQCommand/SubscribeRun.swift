@@ -67,12 +67,7 @@ struct SubscribeRun {
             return report
         }
         printer.start()
-        let result: Result<ReceptionReport, any Error>
-        do {
-            result = .success(try await outcome.value())
-        } catch {
-            result = .failure(error)
-        }
+        let result = await outcome.settled()
         await cell.finish { stage, done in
             stage.close(completion: done)
         }

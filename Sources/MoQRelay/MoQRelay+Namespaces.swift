@@ -74,10 +74,8 @@ extension MoQRelay {
             }
         }
         if feed.wantsTracks {
-            for (_, tracks) in self.publishedTracks.all(under: prefix) {
-                for track in tracks.values {
-                    self.offer(track, to: feed)
-                }
+            for track in self.publishedTracks.all(under: prefix) {
+                self.offer(track, to: feed)
             }
         }
     }

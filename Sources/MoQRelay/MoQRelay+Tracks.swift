@@ -52,9 +52,7 @@ extension MoQRelay {
             return
         }
         track.isAwaitingPublisher = true
-        var names = self.awaitedTracks[name.namespace] ?? [:]
-        names[name.name] = track
-        self.awaitedTracks.insert(names, at: name.namespace)
+        self.awaitedTracks.insert(track)
         track.subscribe(request, from: peer)
         track.settle()
     }
@@ -70,23 +68,14 @@ extension MoQRelay {
 
     /// A namespace was announced: the tracks in it that subscribers wait for are asked for.
     func publisherAppeared(_ peer: RelayPeer, in namespace: TrackNamespace) {
-        let awaited = self.awaitedTracks.all(under: namespace).flatMap { $0.1.values }
-        for track in awaited where track.isAwaitingPublisher {
+        for track in self.awaitedTracks.all(under: namespace) where track.isAwaitingPublisher {
             track.publisherAppeared(peer)
         }
     }
 
     /// A track that was waited for has a publisher, or nobody waits for it any more.
     func rendezvousEnded(_ track: TrackForwarder) {
-        guard var names = self.awaitedTracks[track.name.namespace], names[track.name.name] === track else {
-            return
-        }
-        names[track.name.name] = nil
-        if names.isEmpty {
-            self.awaitedTracks.remove(track.name.namespace)
-        } else {
-            self.awaitedTracks.insert(names, at: track.name.namespace)
-        }
+        self.awaitedTracks.remove(track)
     }
 
     func publish(_ request: IncomingPublish, from peer: RelayPeer) {
@@ -106,9 +95,7 @@ extension MoQRelay {
 
     /// Files a track under its namespace, and offers it to who asked for the tracks of the namespace.
     func trackPublished(_ track: TrackForwarder) {
-        var names = self.publishedTracks[track.name.namespace] ?? [:]
-        names[track.name.name] = track
-        self.publishedTracks.insert(names, at: track.name.namespace)
+        self.publishedTracks.insert(track)
         for (_, feeds) in self.namespaceFeeds.prefixes(of: track.name.namespace) {
             for feed in feeds where feed.wantsTracks {
                 self.offer(track, to: feed)
@@ -118,15 +105,7 @@ extension MoQRelay {
 
     /// The last publisher that offered the track is gone.
     func trackUnpublished(_ track: TrackForwarder) {
-        guard var names = self.publishedTracks[track.name.namespace], names[track.name.name] === track else {
-            return
-        }
-        names[track.name.name] = nil
-        if names.isEmpty {
-            self.publishedTracks.remove(track.name.namespace)
-        } else {
-            self.publishedTracks.insert(names, at: track.name.namespace)
-        }
+        self.publishedTracks.remove(track)
     }
 
     /// A forwarder has ended: from now on the name is free.

@@ -53,9 +53,9 @@ public final class MoQRelay {
     /// Every known track.
     var tracks: [FullTrackName: TrackForwarder] = [:]
     /// The tracks that were offered with PUBLISH, by namespace and name.
-    var publishedTracks = NamespaceTree<[[UInt8]: TrackForwarder]>()
+    var publishedTracks = TrackTree()
     /// The tracks that nobody publishes and that subscribers wait for, by namespace and name.
-    var awaitedTracks = NamespaceTree<[[UInt8]: TrackForwarder]>()
+    var awaitedTracks = TrackTree()
     /// What is remembered of the tracks.
     let cache: ObjectCache
     /// The relay's own fetches, by track.

@@ -10,52 +10,9 @@ import WebTransportInMemory
 
 @Suite("Fetching through a relay", .timeLimit(.minutes(2)))
 struct RelayFetchTests {
-    private static func locations(_ pairs: [(UInt64, UInt64)]) -> [Location] {
-        pairs.map { Location(group: $0.0, object: $0.1) }
-    }
-
-    /// A world with a publisher of `live`, a subscriber of it, and somebody who fetches.
-    private struct Scene {
-        let world: RelayWorld
-        let publisher: TestClient
-        let viewer: TestClient
-        let late: TestClient
-        let first: Subscribed
-
-        init(
-            _ drafts: DraftPair,
-            configuration: MoQRelayConfiguration = MoQRelayConfiguration(),
-            properties: PropertyList = PropertyList()
-        ) {
-            self.world = RelayWorld(configuration)
-            self.publisher = self.world.connect(drafts.publisher)
-            self.publisher.properties = properties
-            _ = self.publisher.announce("live")
-            self.world.settle()
-            self.viewer = self.world.connect(drafts.subscriber)
-            self.first = self.viewer.subscribe("live")
-            self.late = self.world.connect(drafts.subscriber)
-            self.world.settle()
-        }
-
-        func track() throws -> TestTrack {
-            try #require(self.publisher.tracks.first)
-        }
-
-        /// Sends a whole group that is said to be complete.
-        func send(group: UInt64, count: UInt64, size: Int = 32) throws {
-            let stream = try #require(try self.track().open(group: group, priority: 9, containsEndOfGroup: true))
-            for object in 0..<count {
-                stream.send(object: object, size: size)
-            }
-            stream.finish()
-            self.world.settle()
-        }
-    }
-
     @Test("What was forwarded is fetched from memory, without the publisher", arguments: DraftPair.all)
     func fromMemory(_ drafts: DraftPair) throws {
-        let scene = Scene(drafts)
+        let scene = FetchScene(drafts)
         for group in UInt64(3)...5 {
             try scene.send(group: group, count: 3)
         }
@@ -64,7 +21,7 @@ struct RelayFetchTests {
         let answer = try #require(fetched.answer)
         #expect(answer.end == .object(Location(group: 5, object: 2)))
         #expect(!answer.endOfTrack)
-        let expected = Self.locations([(3, 1), (3, 2), (4, 0), (4, 1), (4, 2), (5, 0), (5, 1), (5, 2)])
+        let expected = locations([(3, 1), (3, 2), (4, 0), (4, 1), (4, 2), (5, 0), (5, 1), (5, 2)])
         #expect(
             fetched.events
                 == expected.map {
@@ -85,7 +42,7 @@ struct RelayFetchTests {
 
     @Test("Descending groups come from memory, too", arguments: DraftPair.all)
     func descending(_ drafts: DraftPair) throws {
-        let scene = Scene(drafts)
+        let scene = FetchScene(drafts)
         for group in UInt64(3)...5 {
             try scene.send(group: group, count: 2)
         }
@@ -96,7 +53,7 @@ struct RelayFetchTests {
             parameters: FetchParameters(groupOrder: .descending)
         )
         scene.world.settle()
-        #expect(fetched.locations == Self.locations([(5, 0), (4, 0), (4, 1), (3, 1)]))
+        #expect(fetched.locations == locations([(5, 0), (4, 0), (4, 1), (3, 1)]))
         #expect(fetched.outcomes == [.complete])
         #expect(scene.publisher.fetches.isEmpty)
         scene.world.closeAll()
@@ -104,7 +61,7 @@ struct RelayFetchTests {
 
     @Test("What is not known is asked of the publisher, exactly that", arguments: DraftPair.all)
     func completed(_ drafts: DraftPair) throws {
-        let scene = Scene(drafts)
+        let scene = FetchScene(drafts)
         // Nobody says that group 3 ends with object 1, nor what there was before it.
         try scene.track().send(group: 3, count: 2)
         try scene.send(group: 4, count: 2)
@@ -117,10 +74,10 @@ struct RelayFetchTests {
         }
         let fetched = scene.late.fetch("live", from: Location(group: 2, object: 0), through: .group(4))
         scene.world.settle()
-        #expect(fetched.locations == Self.locations([(2, 7), (3, 0), (3, 1), (4, 0), (4, 1)]))
+        #expect(fetched.locations == locations([(2, 7), (3, 0), (3, 1), (4, 0), (4, 1)]))
         #expect(fetched.gaps.isEmpty)
         #expect(fetched.outcomes == [.complete])
-        #expect(scene.publisher.fetches.map(\.start) == Self.locations([(2, 0), (3, 2)]))
+        #expect(scene.publisher.fetches.map(\.start) == locations([(2, 0), (3, 2)]))
         #expect(scene.publisher.fetches.map(\.end) == [.group(2), .group(3)])
         #expect(scene.world.relay.counters.cacheMisses == 2)
         // Now it is known that there is nothing, and what there is.
@@ -136,13 +93,13 @@ struct RelayFetchTests {
         arguments: DraftPair.tellingGaps
     )
     func unknown(_ drafts: DraftPair) throws {
-        let scene = Scene(drafts)
+        let scene = FetchScene(drafts)
         try scene.track().send(group: 3, count: 2)
         try scene.send(group: 4, count: 1)
         let fetched = scene.late.fetch("live", from: Location(group: 2, object: 5), through: .group(4))
         scene.world.settle()
         #expect(scene.publisher.fetches.count == 1, "who refused once is not asked again")
-        #expect(fetched.locations == Self.locations([(3, 0), (3, 1), (4, 0)]))
+        #expect(fetched.locations == locations([(3, 0), (3, 1), (4, 0)]))
         #expect(
             fetched.gaps == [
                 .gap(.unknown, Location(group: 2, object: 1 << 62 - 1)),
@@ -186,7 +143,7 @@ struct RelayFetchTests {
         #expect(answer.end == .object(Location(group: 2, object: 3)))
         #expect(answer.endOfTrack)
         #expect(answer.properties.defaultPublisherPriority == 7)
-        #expect(fetched.locations == Self.locations([(0, 0), (2, 2), (2, 3)]))
+        #expect(fetched.locations == locations([(0, 0), (2, 2), (2, 3)]))
         #expect(
             fetched.gaps == [
                 .gap(.unknown, Location(group: 1, object: 0)), .gap(.nonExistent, Location(group: 2, object: 1)),
@@ -199,7 +156,7 @@ struct RelayFetchTests {
             through: .object(Location(group: 2, object: 3))
         )
         world.settle()
-        #expect(again.locations == Self.locations([(2, 2), (2, 3)]))
+        #expect(again.locations == locations([(2, 2), (2, 3)]))
         #expect(publisher.fetches.count == 1)
         world.closeAll()
     }
@@ -228,7 +185,7 @@ struct RelayFetchTests {
         source.send(4, 1)
         source.finish()
         world.settle()
-        let all = Self.locations([(0, 0), (1, 0), (2, 0), (3, 0), (4, 0), (4, 1)])
+        let all = locations([(0, 0), (1, 0), (2, 0), (3, 0), (4, 0), (4, 1)])
         for fetched in fetches {
             #expect(fetched.locations == all)
             #expect(fetched.outcomes == [.complete])
@@ -257,7 +214,7 @@ struct RelayFetchTests {
         let fetched = world.connect(drafts.subscriber).fetch("films", through: .group(5), parameters: parameters)
         world.settle()
         #expect(publisher.fetches.map(\.order) == [.descending])
-        #expect(fetched.locations == Self.locations([(3, 0), (3, 1), (1, 5), (0, 0), (0, 1)]))
+        #expect(fetched.locations == locations([(3, 0), (3, 1), (1, 5), (0, 0), (0, 1)]))
         #expect(fetched.outcomes == [.complete])
         world.closeAll()
     }
@@ -286,7 +243,7 @@ struct RelayFetchTests {
 
     @Test("A late joiner gets everything from the group it asked for on, once and in order", arguments: DraftPair.all)
     func seam(_ drafts: DraftPair) throws {
-        let scene = Scene(drafts)
+        let scene = FetchScene(drafts)
         let track = try scene.track()
         var sent: [Location] = []
         var stream: (any SubgroupConsumer)?
@@ -421,7 +378,7 @@ struct RelayFetchTests {
 
     @Test("A publisher that keeps silent is waited for, but not forever", arguments: DraftPair.tellingGaps)
     func silent(_ drafts: DraftPair) throws {
-        let scene = Scene(drafts)
+        let scene = FetchScene(drafts)
         try scene.track().send(group: 3, count: 1)
         try scene.send(group: 4, count: 1)
         var kept: [IncomingFetch] = []
@@ -432,7 +389,7 @@ struct RelayFetchTests {
         #expect(patient.locations.count == 1)
         #expect(patient.outcomes.isEmpty)
         scene.world.advance(.seconds(2))
-        #expect(patient.locations == Self.locations([(3, 0), (4, 0)]))
+        #expect(patient.locations == locations([(3, 0), (4, 0)]))
         #expect(patient.gaps.count == 1)
         #expect(patient.outcomes == [.complete])
         // A track about which nothing is known.
@@ -444,7 +401,7 @@ struct RelayFetchTests {
 
     @Test("FILL_TIMEOUT says how long", arguments: DraftProfile.all)
     func fillTimeout(publisher: DraftProfile) throws {
-        let scene = Scene(DraftPair(publisher: publisher, subscriber: .draft18))
+        let scene = FetchScene(DraftPair(publisher: publisher, subscriber: .draft18))
         try scene.track().send(group: 3, count: 1)
         try scene.send(group: 4, count: 1)
         var kept: [IncomingFetch] = []
@@ -469,158 +426,6 @@ struct RelayFetchTests {
         scene.world.closeAll()
     }
 
-    @Test("What the track allows to be remembered for so long is asked for again after that", arguments: DraftPair.all)
-    func maximumDuration(_ drafts: DraftPair) throws {
-        let properties = try PropertyList([
-            try #require(KeyValuePair(type: PropertyType.maxCacheDuration, integer: 3_000))
-        ])
-        let scene = Scene(drafts, properties: properties)
-        try scene.send(group: 1, count: 2)
-        scene.publisher.onFetch = { request in
-            let publisher = request.accept(largest: Location(group: 1, object: 1))
-            publisher.send(1, 0)
-            publisher.send(1, 1)
-            publisher.finish()
-        }
-        let range = (from: Location(group: 1, object: 0), through: FetchEnd.object(Location(group: 1, object: 1)))
-        let early = scene.late.fetch("live", from: range.from, through: range.through)
-        scene.world.settle()
-        #expect(early.locations.count == 2)
-        #expect(scene.publisher.fetches.isEmpty)
-        scene.world.advance(.seconds(4))
-        let late = scene.late.fetch("live", from: range.from, through: range.through)
-        scene.world.settle()
-        #expect(late.locations.count == 2)
-        #expect(scene.publisher.fetches.count == 1)
-        scene.world.closeAll()
-    }
-
-    @Test("What was thrown out is asked for; a relay without memory asks for everything", arguments: [0, 20_000])
-    func evicted(size: Int) throws {
-        let scene = Scene(
-            DraftPair(publisher: .draft18, subscriber: .draft16),
-            configuration: MoQRelayConfiguration(maximumCachedBytes: size)
-        )
-        for group in UInt64(0)..<10 {
-            try scene.send(group: group, count: 1, size: 5_000)
-        }
-        #expect(scene.world.relay.counters.cachedBytes <= size)
-        #expect((scene.world.relay.counters.cacheEvictions > 0) == (size > 0))
-        scene.publisher.onFetch = { request in
-            let publisher = request.accept(largest: Location(group: 9, object: 0))
-            for group in UInt64(0)..<10 where group >= request.start.group && group <= request.end.location.group {
-                publisher.send(group, 0, size: 5_000)
-            }
-            publisher.finish()
-        }
-        let fetched = scene.late.fetch("live", through: .group(9))
-        scene.world.settle()
-        #expect(fetched.locations == (0..<10).map { Location(group: $0, object: 0) })
-        #expect(fetched.gaps.isEmpty)
-        #expect(!scene.publisher.fetches.isEmpty)
-        #expect((scene.world.relay.counters.cacheHits > 0) == (size > 0))
-        scene.world.closeAll()
-    }
-
-    @Test("How far a track is that nobody takes objects of, the publisher is asked", arguments: DraftPair.all)
-    func paused(_ drafts: DraftPair) throws {
-        let world = RelayWorld()
-        let publisher = world.connect(drafts.publisher)
-        _ = publisher.announce("live")
-        publisher.largest = Location(group: 3, object: 1)
-        let track = publisher.publish("live")
-        world.settle()
-        #expect(track.results.count == 1)
-        // Meanwhile the track has gone on.
-        publisher.onFetch = { request in
-            let publisher = request.accept(largest: Location(group: 7, object: 0))
-            for group in UInt64(4)...7 {
-                publisher.send(group, 0)
-            }
-            publisher.finish()
-        }
-        let client = world.connect(drafts.subscriber)
-        let fetched = client.fetch("live", from: Location(group: 4, object: 0), through: .group(9))
-        world.settle()
-        #expect(fetched.answer?.end == .object(Location(group: 7, object: 0)))
-        #expect(fetched.locations.map(\.group) == [4, 5, 6, 7])
-        #expect(fetched.outcomes == [.complete])
-        world.closeAll()
-    }
-
-    @Test("Properties that a FETCH_OK leaves out stay as they were known")
-    func propertiesStay() throws {
-        let properties = try PropertyList([
-            try #require(KeyValuePair(type: PropertyType.maxCacheDuration, integer: 3_000))
-        ])
-        let scene = Scene(DraftPair(publisher: .draft18, subscriber: .draft18), properties: properties)
-        scene.publisher.onFetch = { request in
-            let publisher = request.accept(largest: Location(group: 1, object: 0))
-            publisher.send(1, 0)
-            publisher.finish()
-        }
-        try scene.send(group: 1, count: 1)
-        let only = FetchEnd.object(Location(group: 1, object: 0))
-        for count in 1...2 {
-            scene.world.advance(.seconds(4))
-            _ = scene.late.fetch("live", from: Location(group: 1, object: 0), through: only)
-            scene.world.settle()
-            #expect(scene.publisher.fetches.count == count)
-        }
-        scene.world.closeAll()
-    }
-
-    @Test("Datagrams are remembered as such", arguments: DraftPair.all)
-    func datagrams(_ drafts: DraftPair) throws {
-        let scene = Scene(drafts)
-        let publisher = try #require(try scene.track().publisher)
-        for object in UInt64(0)..<2 {
-            var datagram = ObjectDatagram(trackAlias: publisher.trackAlias, groupID: 4, objectID: object)
-            datagram.publisherPriority = 3
-            datagram.endsGroup = object == 1
-            publisher.receive(datagram, payload: Bytes([1, 2]))
-        }
-        scene.world.settle()
-        let fetched = scene.late.fetch("live", from: Location(group: 4, object: 0), through: .group(4))
-        scene.world.settle()
-        #expect(
-            fetched.events
-                == (0..<2).map {
-                    .object(
-                        Location(group: 4, object: $0),
-                        // On draft 14 a datagram is like a subgroup with the id of its only object.
-                        subgroup: drafts.subscriber == .draft14 ? $0 : nil,
-                        priority: 3,
-                        payload: [1, 2]
-                    )
-                }
-        )
-        #expect(scene.publisher.fetches.isEmpty)
-        scene.world.closeAll()
-    }
-
-    @Test("An object that is still arriving is waited for")
-    func arriving() throws {
-        let scene = Scene(DraftPair(publisher: .draft18, subscriber: .draft18))
-        let stream = try #require(try scene.track().open(group: 1, containsEndOfGroup: true))
-        stream.beginObject(ObjectHeader(objectID: 0, payloadLength: 4))
-        stream.receive(payload: Bytes([1, 2]))
-        scene.world.settle()
-        let fetched = scene.late.fetch("live", from: Location(group: 1, object: 0), through: .group(1))
-        scene.world.settle()
-        #expect(fetched.answer?.end == .object(Location(group: 1, object: 0)))
-        #expect(fetched.events.isEmpty)
-        stream.receive(payload: Bytes([3, 4]))
-        scene.world.settle()
-        #expect(
-            fetched.events == [
-                .object(Location(group: 1, object: 0), subgroup: 0, priority: 128, payload: [1, 2, 3, 4])
-            ]
-        )
-        #expect(fetched.outcomes == [.complete])
-        scene.world.closeAll()
-    }
-
     @Test("Fetches of one session are limited")
     func limit() {
         let world = RelayWorld(MoQRelayConfiguration(maximumFetchesPerSession: 2))
@@ -639,7 +444,7 @@ struct RelayFetchTests {
 
     @Test("The state of a track is that of its forwarding, or what the publisher says", arguments: DraftPair.all)
     func trackStatus(_ drafts: DraftPair) throws {
-        let scene = Scene(drafts)
+        let scene = FetchScene(drafts)
         try scene.send(group: 2, count: 3)
         var asked = 0
         scene.publisher.onTrackStatus = { request in
@@ -686,23 +491,5 @@ struct RelayFetchTests {
         #expect(own.results.count == 1 && other.results.count == 1)
         #expect(client.publishes.map(\.track.namespace) == [TrackNamespace(path: "live/other")])
         world.closeAll()
-    }
-}
-
-/// Writes a response whenever there is room.
-private final class FetchPump: FetchPublisherDelegate {
-    let write: (FetchPublisher) -> Void
-    private(set) var ends: [FetchPublisherEnd] = []
-
-    init(_ write: @escaping (FetchPublisher) -> Void) {
-        self.write = write
-    }
-
-    func fetchPublisherDidDrain(_ publisher: FetchPublisher) {
-        self.write(publisher)
-    }
-
-    func fetchPublisher(_ publisher: FetchPublisher, didEnd end: FetchPublisherEnd) {
-        self.ends.append(end)
     }
 }

@@ -256,21 +256,17 @@ extension MoQSession {
 
     /// A message that ends what a request about a namespace began, and names the one or the other.
     private func receiveAboutNamespace(_ message: MoQMessage) throws(ProtocolViolation) {
-        let id: RequestID?
-        switch message {
-        case .publishNamespaceDone(let done):
-            id = done.namespace.map { self.announcements[self.role.peer]?[$0] } ?? done.requestID
-        case .publishNamespaceCancel(let cancel):
-            id = cancel.namespace.map { self.announcements[self.role]?[$0] } ?? cancel.requestID
-        case .unsubscribeNamespace(let end):
-            id = self.peerPrefixes.first { $0.value.prefix == end.prefix }?.key
-        default:
-            id = nil
-        }
         guard self.profile.namespacesStandForRequests else {
             try self.receiveForRequest(message)
             return
         }
+        let id: RequestID? =
+            switch message {
+            case .publishNamespaceDone(let done): done.namespace.flatMap { self.announcements[self.role.peer]?[$0] }
+            case .publishNamespaceCancel(let cancel): cancel.namespace.flatMap { self.announcements[self.role]?[$0] }
+            case .unsubscribeNamespace(let end): self.peerPrefixes.first { $0.value.prefix == end.prefix }?.key
+            default: nil
+            }
         guard let id, let request = self.requests[id] else {
             // It crossed the end of the request from this side, or there was none; a namespace does not tell.
             self.totals.lateMessages &+= 1

@@ -79,12 +79,7 @@ struct FetchRun {
             return report
         }
         printer.start()
-        let result: Result<FetchReport, any Error>
-        do {
-            result = .success(try await outcome.value())
-        } catch {
-            result = .failure(error)
-        }
+        let result = await outcome.settled()
         await cell.finish { stage, done in
             stage.close(completion: done)
         }

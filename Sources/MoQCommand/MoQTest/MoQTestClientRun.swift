@@ -49,21 +49,13 @@ struct MoQTestClientRun {
             }
         }
         SignalWatch.process.onStop { outcome.fail(.interrupted(by: $0)) }
-        let failure: (any Error)?
-        do {
-            try await outcome.value()
-            failure = nil
-        } catch {
-            failure = error
-        }
+        let result = await outcome.settled()
         await cell.finish { session, done in
             session.close(.noError, reason: "")
             done()
         }
         await client.close()
-        if let failure {
-            throw failure
-        }
+        try result.get()
         let (tracks, bad) = tally.withLock { ($0.tracks, $0.bad) }
         guard bad == 0 else {
             throw CommandFailure("\(bad) of \(tracks) tracks are not what their namespaces say")

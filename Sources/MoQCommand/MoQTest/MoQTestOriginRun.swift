@@ -1,7 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 internal import MoQ
-internal import MoQPicoQuic
 internal import PacketLoop
 
 /// `moq test-origin`, running: at a relay, or serving subscribers.
@@ -35,7 +34,7 @@ struct MoQTestOriginRun {
                 stage.add(session, peer: peer)
             }
         }
-        try await self.finish(cell, outcome: outcome) {
+        try await cell.settle(outcome, figures: self.command.statistics) {
             await client.close()
         } statistics: {
             await client.statistics
@@ -67,40 +66,10 @@ struct MoQTestOriginRun {
         }
         server.announce()
         server.onFailure { outcome.fail($0) }
-        try await self.finish(cell, outcome: outcome) {
+        try await cell.settle(outcome, figures: self.command.statistics) {
             await server.stop()
         } statistics: {
             await server.statistics
-        }
-    }
-
-    /// Waits for the end, then puts everything away, however it ended.
-    private func finish(
-        _ cell: LoopCell<MoQTestOriginStage>,
-        outcome: Outcome<Void>,
-        close: () async -> Void,
-        statistics: @escaping @Sendable () async -> MoQEndpointStatistics
-    ) async throws {
-        let printer = StatisticsPrinter(self.command.statistics) {
-            var report = StatisticsReport()
-            report.add(await statistics())
-            return report
-        }
-        printer.start()
-        let failure: (any Error)?
-        do {
-            try await outcome.value()
-            failure = nil
-        } catch {
-            failure = error
-        }
-        await cell.finish { stage, done in
-            stage.close(completion: done)
-        }
-        await close()
-        await printer.finish()
-        if let failure {
-            throw failure
         }
     }
 }

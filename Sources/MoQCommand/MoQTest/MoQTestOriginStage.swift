@@ -5,7 +5,7 @@ internal import MoQWire
 internal import PacketLoop
 
 /// Everything of `moq test-origin` that lives on the loop: its sessions. (loop)
-final class MoQTestOriginStage {
+final class MoQTestOriginStage: EndpointStage {
     private let loop: PacketLoop
     private let outcome: Outcome<Void>
     private var sessions: [ObjectIdentifier: (session: MoQSession, peer: MoQTestOriginPeer)] = [:]

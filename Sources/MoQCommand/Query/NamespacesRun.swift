@@ -54,12 +54,7 @@ struct NamespacesRun {
         }
         // Until here a signal ends the process at once.
         SignalWatch.process.onStop { outcome.fail(.interrupted(by: $0)) }
-        let result: Result<Void, any Error>
-        do {
-            result = .success(try await outcome.value())
-        } catch {
-            result = .failure(error)
-        }
+        let result = await outcome.settled()
         await cell.finish { session, done in
             session.close(.noError, reason: "")
             done()

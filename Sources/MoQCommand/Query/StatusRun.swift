@@ -38,12 +38,7 @@ struct StatusRun {
             return ClientEndpoint.Attachment(handler: peer) { _ in }
         }
         SignalWatch.process.onStop { outcome.fail(.interrupted(by: $0)) }
-        let result: Result<Answer, any Error>
-        do {
-            result = .success(try await outcome.value())
-        } catch {
-            result = .failure(error)
-        }
+        let result = await outcome.settled()
         await client.close()
         try self.print(try result.get())
     }
