@@ -170,14 +170,14 @@ struct ShardTests {
                 limit(to: 1_024)
                 if !hasStarted {
                     #expect(!complaint.isEmpty)
-                    #expect(LoopThreads.named("undone").isEmpty, "\(spare)")
+                    #expect(LoopThreads.named("undone").isEmpty, "with \(spare) descriptors left")
                     let now = try open()
-                    #expect(now == before, "\(spare)")
+                    #expect(now == before, "with \(spare) descriptors left")
                 }
                 await server.stop()
-                #expect(LoopThreads.named("undone").isEmpty, "\(spare)")
+                #expect(LoopThreads.named("undone").isEmpty, "with \(spare) descriptors left")
                 let now = try open()
-                #expect(now == before, "\(spare)")
+                #expect(now == before, "with \(spare) descriptors left")
             }
             #expect(hasStarted)
             #expect(failures > 3, "\(failures)")
