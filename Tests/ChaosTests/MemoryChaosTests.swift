@@ -1,9 +1,10 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 import ChaosEngine
+import TestSupport
 import Testing
 
-@Suite("Chaos over simulated links", .timeLimit(.minutes(1)))
+@Suite("Chaos over simulated links", .timeLimit(.minutes(TestBuild.minutes(1))))
 struct MemoryChaosTests {
     @Test("Whatever two sessions do at random, every promise is kept", arguments: 1...60)
     func clean(seed: UInt64) async {

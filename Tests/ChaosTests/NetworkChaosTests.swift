@@ -1,10 +1,11 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 import ChaosEngine
+import TestSupport
 import Testing
 
 /// One after the other: an episode counts the descriptors of the process.
-@Suite("Chaos over loopback sockets", .timeLimit(.minutes(1)))
+@Suite("Chaos over loopback sockets", .timeLimit(.minutes(TestBuild.minutes(1))))
 struct NetworkChaosTests {
     @Test("Whatever endpoints do at random, every promise is kept", arguments: 1...4)
     func clean(seed: UInt64) async {

@@ -4,7 +4,7 @@ import ChaosEngine
 import TestSupport
 import Testing
 
-@Suite("Chaos across two processes", .timeLimit(.minutes(2)))
+@Suite("Chaos across two processes", .timeLimit(.minutes(TestBuild.minutes(2))))
 struct ProcessChaosTests {
     @Test(
         "Whatever becomes of a server's process, its clients are told, and what they keep still counts",

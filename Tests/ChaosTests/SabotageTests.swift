@@ -4,7 +4,7 @@ import ChaosEngine
 import TestSupport
 import Testing
 
-@Suite("Chaos notices what is wrong", .timeLimit(.minutes(3)))
+@Suite("Chaos notices what is wrong", .timeLimit(.minutes(TestBuild.minutes(3))))
 struct SabotageTests {
     /// In so many episodes at most every defect finds its occasion.
     private static let episodes = UInt64(40)

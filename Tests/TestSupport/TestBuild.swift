@@ -21,6 +21,11 @@ package enum TestBuild {
     package static let patience =
         ProcessInfo.processInfo.environment["MOQINGBIRD_TEST_PATIENCE"].flatMap(Double.init) ?? 1
 
+    /// How many minutes tests may take that usually are given `usual` of them. For time limits.
+    package static func minutes(_ usual: Int) -> Int {
+        Int((Double(usual) * self.patience).rounded(.up))
+    }
+
     /// Whether a sanitizer runs along.
     package static var isSanitized: Bool { self.patience > 1 }
 }

@@ -64,8 +64,10 @@ package enum Episode {
         return outcome
     }
 
-    /// The first endpoint of a process opens descriptors that stay: those of the concurrency runtime's own threads.
+    /// The first endpoint of a process opens descriptors that stay: those of the concurrency runtime's own threads. So does
+    /// the first function that a sanitizer names, be it for a report that is suppressed.
     private static let warmUp = Task {
+        ProcessVitals.startSymbolizer()
         _ = await NetworkWorld.run(seed: 1, sabotage: nil)
     }
 

@@ -41,6 +41,18 @@ enum ProcessVitals {
         return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
     }
 
+    /// Has the sanitizer, if one runs along, start the program that it asks for the names of functions, and so open the
+    /// descriptors that it talks to it with.
+    static func startSymbolizer() {
+        typealias Symbolize =
+            @convention(c) (UnsafeMutableRawPointer?, UnsafePointer<CChar>?, UnsafeMutablePointer<CChar>?, Int) -> Void
+        // A null handle searches the whole program.
+        guard let symbol = unsafe dlsym(nil, "__sanitizer_symbolize_pc") else { return }
+        let symbolize = unsafe unsafeBitCast(symbol, to: Symbolize.self)
+        var text = [CChar](repeating: 0, count: 1_024)
+        unsafe text.withUnsafeMutableBufferPointer { unsafe symbolize(symbol, "%f", $0.baseAddress, $0.count) }
+    }
+
     /// Opens a descriptor.
     static func openDescriptor() -> CInt { dup(0) }
 
