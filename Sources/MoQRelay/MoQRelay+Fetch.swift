@@ -143,9 +143,14 @@ extension MoQRelay {
         return track
     }
 
-    /// A track turned out to be malformed: nothing of it is remembered.
+    /// A track turned out to be malformed: nothing of it is remembered, and the fetches that are being served end.
     func forget(_ name: FullTrackName) {
         self.cache.remove(name)
+        for peer in Array(self.peers.values) {
+            for fetch in Array(peer.fetches.values) where fetch.name == name {
+                fetch.trackIsMalformed()
+            }
+        }
     }
 
     /// A publisher is gone, and what was remembered of its tracks.

@@ -32,7 +32,8 @@ final class RelayFetch: FetchPublisherDelegate {
     private var request: IncomingFetch?
     /// What is remembered of the track, as of when it was looked up last.
     private var cache: TrackCache?
-    private let name: FullTrackName
+    /// The track.
+    let name: FullTrackName
     private let start: Location
     private let order: GroupOrder
     private var phase = Phase.asking
@@ -159,6 +160,19 @@ final class RelayFetch: FetchPublisherDelegate {
         self.request = nil
         request?.reject(code, reason: reason)
         self.end()
+    }
+
+    /// The track turned out to be malformed, so what was written may be wrong (draft-18 §2.4.4).
+    func trackIsMalformed() {
+        switch self.phase {
+        case .asking:
+            self.refuse(.malformedTrack, reason: "the track is malformed")
+        case .reading(let publisher):
+            self.end()
+            publisher.reset(.malformedTrack)
+        case .over:
+            break
+        }
     }
 
     private func end() {

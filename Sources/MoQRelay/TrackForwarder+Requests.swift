@@ -309,6 +309,9 @@ extension TrackForwarder {
 
     /// What a subscriber is told when the publisher's side says this about the relay's own subscription.
     static func downstreamStatus(for end: TrackEnd) -> PublishDoneStatus {
+        guard end.cause != .malformed else {
+            return .malformedTrack
+        }
         guard end.cause == .publishDone else {
             return .internalError
         }

@@ -296,7 +296,7 @@ final class TrackForwarder {
     func endSubscribers(_ status: PublishDoneStatus, reason: String) {
         let subscribers = self.subscribers
         for subscriber in subscribers {
-            self.remove(subscriber, reset: .cancelled)
+            self.remove(subscriber, reset: status == .malformedTrack ? .malformedTrack : .cancelled)
         }
         for subscriber in subscribers {
             subscriber.publisher.end(status, reason: reason)

@@ -113,7 +113,7 @@ extension PropertyList {
         ((try? self.pairs()) ?? []).map(\.type).filter { PropertyType.mandatory.contains($0) }
     }
 
-    private var span: RawSpan {
+    var span: RawSpan {
         @_lifetime(borrow self)
         get { unsafe self.bytes.span.bytes }
     }

@@ -63,17 +63,19 @@ struct PropertyTests {
         world.settle()
         let subscribed = subscriber.subscribe("live")
         world.settle()
+        let other = subscriber.subscribe("live", "datagrams")
+        world.settle()
         let properties = try PropertyList(Self.pairs())
         let track = try #require(publisher.tracks.first)
         let stream = try #require(track.open(group: 0, hasProperties: true))
         stream.send(object: 0, size: 10, properties: properties)
         stream.send(object: 1, size: 10)
-        track.publisher?.receive(
+        try #require(publisher.tracks.last).publisher?.receive(
             ObjectDatagram(trackAlias: TrackAlias(0), groupID: 1, objectID: 0, properties: properties),
             payload: Bytes([1])
         )
         world.settle()
-        let objects = subscribed.consumer.objects.sorted { $0.location < $1.location }
+        let objects = subscribed.consumer.objects + other.consumer.objects
         #expect(objects.map(\.location) == [(0, 0), (0, 1), (1, 0)].map { Location(group: $0, object: $1) })
         #expect(try objects.map { try $0.properties.pairs() } == [Self.pairs(), [], Self.pairs()])
         world.closeAll()

@@ -99,7 +99,7 @@ struct DataTests {
         let (_, publisher) = try harness.subscribe(consumer: consumer)
         let pair = try #require(KeyValuePair(type: 0x3C, integer: 2))
         let properties = try PropertyList([pair], coding: variant.profile.coding)
-        let subgroup = publisher.beginSubgroup(SubgroupDescription(group: 0, hasProperties: true))
+        let subgroup = publisher.beginSubgroup(SubgroupDescription(group: 5, hasProperties: true))
         subgroup?.beginObject(ObjectHeader(objectID: 0, properties: properties, payloadLength: 2))
         subgroup?.receive(payload: [1, 2])
         subgroup?.beginObject(ObjectHeader(objectID: 1, payloadLength: 0, status: .endOfGroup))

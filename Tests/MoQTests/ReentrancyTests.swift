@@ -91,11 +91,16 @@ struct ReentrancyTests {
         publisher.publish(PublishRequest(track: FullTrackName(namespace: TrackNamespace(path: "p"), name: "t"))) { _ in
         }
         harness.run()
-        accepted.value?.receive(
-            ObjectDatagram(trackAlias: TrackAlias(0), groupID: 0, objectID: 0),
-            payload: [1]
-        )
-        accepted.value?.send(group: 1, [pattern(3_000), pattern(10)])
+        // A track of draft 14 has one way of sending.
+        if place == .datagram || variant.profile != .draft14 {
+            accepted.value?.receive(
+                ObjectDatagram(trackAlias: TrackAlias(0), groupID: 0, objectID: 0),
+                payload: [1]
+            )
+        }
+        if place != .datagram || variant.profile != .draft14 {
+            accepted.value?.send(group: 1, [pattern(3_000), pattern(10)])
+        }
         harness.run()
         subscription.update(forward: false)
         announcement.withdraw()
@@ -131,9 +136,14 @@ struct ReentrancyTests {
         case 3: consumer.onSubgroupEnd = cancel
         default: consumer.onDatagram = cancel
         }
-        publisher.receive(ObjectDatagram(trackAlias: TrackAlias(0), groupID: 0, objectID: 0), payload: [1])
-        publisher.send(group: 1, [pattern(3_000), pattern(10)])
-        publisher.send(group: 2, [pattern(10)])
+        // A track of draft 14 has one way of sending.
+        if place == 4 || variant.profile != .draft14 {
+            publisher.receive(ObjectDatagram(trackAlias: TrackAlias(0), groupID: 0, objectID: 0), payload: [1])
+        }
+        if place != 4 || variant.profile != .draft14 {
+            publisher.send(group: 1, [pattern(3_000), pattern(10)])
+            publisher.send(group: 2, [pattern(10)])
+        }
         harness.run()
         #expect(consumer.ends.map(\.cause) == [.cancelled])
         #expect(consumer.subgroups.allSatisfy { $0.ends.count == 1 })

@@ -57,6 +57,8 @@ public struct MoQSessionCounters: Hashable, Sendable {
     public var subgroupsWithoutStream: UInt64 = 0
     /// Subscribers that were cut off because they read too slowly.
     public var subscribersTooFarBehind: UInt64 = 0
+    /// Subscriptions and fetches of this side that it ended because their track is malformed.
+    public var malformedTracks: UInt64 = 0
 
     /// All zero.
     public init() {}

@@ -60,5 +60,6 @@ extension MoQSessionCounters {
         self.subgroupsFiltered &+= other.subgroupsFiltered
         self.subgroupsWithoutStream &+= other.subgroupsWithoutStream
         self.subscribersTooFarBehind &+= other.subscribersTooFarBehind
+        self.malformedTracks &+= other.malformedTracks
     }
 }

@@ -12,13 +12,15 @@ public struct TrackEnd: Hashable, Sendable {
         case cancelledByPeer
         /// This side cancelled the subscription.
         case cancelled
+        /// This side ended the subscription because the track is malformed. What was delivered before may be wrong, too.
+        case malformed
         /// The session closed.
         case sessionClosed
     }
 
     /// What ended it.
     public var cause: Cause
-    /// The status of PUBLISH_DONE; INTERNAL_ERROR when there was none. Fit to be passed on to further subscribers.
+    /// The status of PUBLISH_DONE, MALFORMED_TRACK when this side found that out; INTERNAL_ERROR when there was none. Fit to be passed on to further subscribers.
     public var status: PublishDoneStatus
     /// How many streams the publisher says it opened; nil when it did not say.
     public var streamCount: UInt64?

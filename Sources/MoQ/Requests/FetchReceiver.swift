@@ -150,11 +150,17 @@ public final class FetchReceiver {
         self.streamTimer = nil
     }
 
-    /// The objects break the rules of the object model.
-    func malformed(_ reason: String) {
-        self.end(.malformedTrack(reason), MoQError(code: .cancelledByPeer, message: reason)) {
+    /// The objects break the rules of the object model (draft-18 §2.4.4, "Malformed Tracks"): the fetch is over, and with it
+    /// whatever else this side asked of the track.
+    func malformed(_ error: MalformedTrack) {
+        guard self.state != .ended else {
+            return
+        }
+        self.session.totals.malformedTracks &+= 1
+        self.end(.malformedTrack(error.reason), MoQError(code: .cancelledByPeer, message: error.reason)) {
             self.giveUp(.malformedTrack)
         }
+        self.session.endRequests(forMalformed: self.track, error)
     }
 
     /// The objects are beyond a limit of this side.

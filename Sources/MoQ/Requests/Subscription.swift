@@ -43,6 +43,8 @@ public final class Subscription {
     var link: RequestLink?
     var response: ((Result<SubscribeOk, MoQError>) -> Void)?
     var updates: [(id: RequestID, response: ((Result<RequestOk, MoQError>) -> Void)?)] = []
+    /// Judges what comes.
+    var integrity: TrackIntegrity
     private var streams: [IngressStream] = []
     private var graceTimer: LoopTimer?
     /// Bytes received in total, and how many there were when the grace period began.
@@ -62,6 +64,7 @@ public final class Subscription {
         self.consumer = consumer
         self.response = response
         self.machine = SubscriptionMachine(session.configuration)
+        self.integrity = TrackIntegrity(profile: session.profile)
     }
 
     /// Makes the subscription that accepting a PUBLISH begins.
@@ -81,6 +84,7 @@ public final class Subscription {
         self.largestObject = publish.largestObject
         self.properties = publish.properties
         self.machine = SubscriptionMachine(link.session.configuration)
+        self.integrity = TrackIntegrity(profile: link.session.profile)
     }
 
     /// Where the subscription is.
@@ -270,6 +274,16 @@ public final class Subscription {
             return
         }
         self.machine.datagramArrived()
+        do throws(MalformedTrack) {
+            try self.integrity.receive(
+                datagram,
+                payload: payload.span,
+                priority: datagram.publisherPriority ?? self.defaultPublisherPriority
+            )
+        } catch {
+            self.malformed(error)
+            return
+        }
         self.consumer?.receive(datagram, payload: payload)
     }
 
@@ -381,8 +395,14 @@ public final class Subscription {
         self.forget()
         let streams = self.streams
         self.streams = []
+        let code: StreamResetCode =
+            switch end.cause {
+            case .sessionClosed: .sessionClosed
+            case .malformed: .malformedTrack
+            case .publishDone, .cancelledByPeer, .cancelled: .cancelled
+            }
         for stream in streams {
-            stream.stop(end.cause == .sessionClosed ? .sessionClosed : .cancelled)
+            stream.stop(code)
         }
         let updates = self.updates
         self.updates = []
@@ -393,6 +413,23 @@ public final class Subscription {
         let consumer = self.consumer
         self.consumer = nil
         consumer?.trackEnded(end)
+    }
+
+    /// The objects break the rules of the object model (draft-18 §2.4.4, "Malformed Tracks"): the subscription is over, and
+    /// with it whatever else this side asked of the track.
+    func malformed(_ error: MalformedTrack) {
+        let action = self.machine.cancel()
+        guard action != .nothing else {
+            return
+        }
+        if action == .endLocally {
+            self.link?.retire()
+        } else {
+            self.link?.cancel(.malformedTrack)
+        }
+        self.session.totals.malformedTracks &+= 1
+        self.end(TrackEnd(cause: .malformed, status: .malformedTrack, reason: error.reason))
+        self.session.endRequests(forMalformed: self.track, error)
     }
 
     private func forget() {

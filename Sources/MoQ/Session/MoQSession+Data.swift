@@ -40,6 +40,17 @@ extension MoQSession {
         self.retiredAliases.remove(alias)
     }
 
+    /// A track turned out to be malformed: what else was asked of it ends, too (draft-18 §2.4.4).
+    func endRequests(forMalformed track: FullTrackName, _ error: MalformedTrack) {
+        for request in Array(self.requests.values) {
+            if let fetch = request as? FetchReceiver, fetch.track == track {
+                fetch.malformed(error)
+            } else if let subscription = request as? Subscription, subscription.track == track {
+                subscription.malformed(error)
+            }
+        }
+    }
+
     /// Nothing more is wanted under this alias: what waits for it, and what comes late, is stopped.
     func retireAlias(_ alias: TrackAlias) {
         guard self.aliases[alias] == nil else {

@@ -189,8 +189,7 @@ extension MoQSession {
     /// A property that forbids to handle the track, since nobody here understands it (draft-18 §2.5.1). Drafts without
     /// a code for that have no such properties.
     func mandatoryPropertyNotUnderstood(in properties: PropertyList) -> UInt64? {
-        guard !properties.isEmpty, self.profile.errors.request.contains(where: { $0.code == .unsupportedExtension })
-        else {
+        guard !properties.isEmpty, self.profile.hasMandatoryProperties else {
             return nil
         }
         let understood = self.configuration.understoodMandatoryProperties

@@ -25,6 +25,7 @@ final class IngressFetch: ReceiveStreamReader {
     private let stream: ReceiveStream
     private var parser: FetchStreamParser
     private var sequence = FetchSequence(groupOrder: .ascending)
+    private var integrity: TrackIntegrity
     private var state: State = .header
     private var receiver: FetchReceiver?
     /// What is left of a complete stream that may not be read on.
@@ -34,6 +35,7 @@ final class IngressFetch: ReceiveStreamReader {
     init(session: MoQSession, stream: ReceiveStream) {
         self.session = session
         self.stream = stream
+        self.integrity = TrackIntegrity(profile: session.profile)
         self.parser = FetchStreamParser(
             profile: session.profile,
             propertiesLimit: session.configuration.maxObjectPropertiesByteCount
@@ -131,14 +133,20 @@ final class IngressFetch: ReceiveStreamReader {
             self.begin(id)
         case .object(let object):
             guard self.sequence.admitObject(at: object.location) else {
-                self.malformed("an object of the fetch comes out of order")
+                self.malformed(MalformedTrack("an object of the fetch comes out of order"))
+                return
+            }
+            do throws(MalformedTrack) {
+                try self.integrity.beginFetched(object)
+            } catch {
+                self.malformed(error)
                 return
             }
             self.session.totals.objectsReceived &+= 1
             self.receiver?.consumer?.beginObject(object)
         case .endOfRange(let gap, let location):
             guard self.sequence.admitEndOfRange(at: location) else {
-                self.malformed("the end of a range of the fetch comes out of order")
+                self.malformed(MalformedTrack("the end of a range of the fetch comes out of order"))
                 return
             }
             self.receiver?.consumer?.endRange(gap, through: location)
@@ -174,8 +182,8 @@ final class IngressFetch: ReceiveStreamReader {
         self.sequence = FetchSequence(groupOrder: receiver.groupOrder)
     }
 
-    private func malformed(_ reason: String) {
-        self.receiver?.malformed(reason)
+    private func malformed(_ error: MalformedTrack) {
+        self.receiver?.malformed(error)
     }
 
     private func failed(_ error: MoQWireError) {

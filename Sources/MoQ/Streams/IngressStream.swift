@@ -38,6 +38,7 @@ final class IngressStream: ReceiveStreamReader {
     private var header: SubgroupHeader?
     private var subscription: Subscription?
     private var consumer: (any SubgroupConsumer)?
+    private var watch: SubgroupWatch?
     private var holdTimer: LoopTimer?
     /// What is left of a complete stream while it is held back.
     private var heldBytes: Bytes?
@@ -214,10 +215,21 @@ final class IngressStream: ReceiveStreamReader {
             if self.consumer == nil {
                 self.beginSubgroup(firstObject: object.objectID)
             }
-            self.consumer?.beginObject(object)
-        case .payload(let count, _):
+            let isSound = self.judge { (integrity, watch) throws(MalformedTrack) in
+                try integrity.begin(object, in: watch)
+            }
+            if isSound {
+                self.consumer?.beginObject(object)
+            }
+        case .payload(let count, let isLast):
             self.session.totals.payloadBytesReceived &+= UInt64(count)
-            self.consumer?.receive(payload: Bytes(copying: bytes.extracting(first: count)))
+            let payload = bytes.extracting(first: count)
+            let isSound = self.judge { (integrity, watch) throws(MalformedTrack) in
+                try integrity.receive(payload: payload, isLast: isLast, in: watch)
+            }
+            if isSound {
+                self.consumer?.receive(payload: Bytes(copying: payload))
+            }
         case .needMore:
             break
         }
@@ -237,7 +249,30 @@ final class IngressStream: ReceiveStreamReader {
             self.finished { _ in }
         case .header, .subgroup:
             try self.parser.finish(unread: unread)
-            self.finished { $0.finish() }
+            let endsGroup = self.header?.containsEndOfGroup ?? false
+            let isSound = self.judge { (integrity, watch) throws(MalformedTrack) in
+                try integrity.finish(watch, containsEndOfGroup: endsGroup)
+            }
+            if isSound {
+                self.finished { $0.finish() }
+            }
+        }
+    }
+
+    /// Has the rules of the object model applied to what came. Returns false when it breaks one; then the subscription is
+    /// over, and this stream with it.
+    private func judge(
+        _ body: (inout TrackIntegrity, SubgroupWatch) throws(MalformedTrack) -> Void
+    ) -> Bool {
+        guard let subscription = self.subscription, let watch = self.watch else {
+            return true
+        }
+        do throws(MalformedTrack) {
+            try body(&subscription.integrity, watch)
+            return true
+        } catch {
+            subscription.malformed(error)
+            return false
         }
     }
 
@@ -300,6 +335,16 @@ final class IngressStream: ReceiveStreamReader {
             containsEndOfGroup: header.containsEndOfGroup,
             isFirstObject: header.isFirstObject
         )
+        do throws(MalformedTrack) {
+            self.watch = try subscription.integrity.openSubgroup(
+                description.subgroup,
+                ofGroup: description.group,
+                priority: description.publisherPriority
+            )
+        } catch {
+            subscription.malformed(error)
+            return
+        }
         let consumer = subscription.consumer?.beginSubgroup(description)
         guard let consumer else {
             self.stop(.cancelled)
@@ -332,6 +377,7 @@ final class IngressStream: ReceiveStreamReader {
         let subscription = self.subscription
         self.consumer = nil
         self.subscription = nil
+        self.watch = nil
         if let consumer {
             tell(consumer)
         }

@@ -113,6 +113,7 @@ extension StatisticsReport {
                 "publications": .of(counters.livePublications), "fetches": .of(counters.liveFetches),
                 "fetches_served": .of(counters.liveFetchesServed), "not_supported": .of(counters.requestsNotSupported),
                 "late": .of(counters.lateMessages), "too_far_behind": .of(counters.subscribersTooFarBehind),
+                "malformed": .of(counters.malformedTracks),
             ]
         )
         self.add("messages", ["sent": .of(counters.messagesSent), "received": .of(counters.messagesReceived)])

@@ -122,6 +122,18 @@ extension DraftProfile {
         self.message(kind: .namespace) != nil
     }
 
+    /// Whether all objects of a track are sent in one way, on streams or in datagrams (draft-14 §10.2). If not, each object
+    /// has its own.
+    public var tracksHaveOneForwardingPreference: Bool {
+        self.data.objectsMayBeMissing
+    }
+
+    /// Whether there are properties that must be understood to handle a track (draft-18 §2.5.1). Drafts without a code
+    /// for that have none.
+    public var hasMandatoryProperties: Bool {
+        self.errors.request.contains { $0.code == .unsupportedExtension }
+    }
+
     /// Whether there is a SUBSCRIBE_TRACKS. If not, SUBSCRIBE_NAMESPACE is about tracks, too.
     public var hasSubscribeTracks: Bool {
         self.message(kind: .subscribeTracks) != nil
