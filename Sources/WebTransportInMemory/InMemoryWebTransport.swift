@@ -71,8 +71,8 @@ public final class InMemoryWebTransport: WebTransportSession {
     }
 
     /// Queues a datagram.
-    public func sendDatagram(_ bytes: Bytes) throws(WebTransportError) {
-        try self.manager.sendDatagram(bytes)
+    public func sendDatagram(_ bytes: Bytes, lifetime: Duration?) throws(WebTransportError) {
+        try self.manager.sendDatagram(bytes, lifetime: lifetime)
     }
 
     /// Ends the session, telling the peer.

@@ -48,8 +48,8 @@ final class FakeSession: WebTransportSession {
         try await self.manager.waitUntilDrained()
     }
 
-    func sendDatagram(_ bytes: Bytes) throws(WebTransportError) {
-        try self.manager.sendDatagram(bytes)
+    func sendDatagram(_ bytes: Bytes, lifetime: Duration?) throws(WebTransportError) {
+        try self.manager.sendDatagram(bytes, lifetime: lifetime)
     }
 
     func close(code: UInt64, reason: String) {

@@ -79,18 +79,33 @@ struct QueueTests {
     func datagrams() {
         var queue = DatagramQueue()
         for number in UInt8(0)..<5 {
-            let dropped = queue.append([number], at: 0, maximumCount: 3, maximumBytes: 100)
+            let dropped = queue.append([number], at: 0, lifetime: 9, maximumCount: 3, maximumBytes: 100)
             #expect(dropped == (number < 3 ? 0 : 1))
         }
         #expect(queue.count == 3)
         #expect(queue.first == [2])
-        let dropped = queue.append(Bytes([UInt8](repeating: 1, count: 99)), at: 1, maximumCount: 3, maximumBytes: 100)
+        let large = Bytes([UInt8](repeating: 1, count: 99))
+        let dropped = queue.append(large, at: 1, lifetime: 9, maximumCount: 3, maximumBytes: 100)
         #expect(dropped == 2)
         #expect(queue.count == 2)
-        #expect(queue.append(Bytes([UInt8](repeating: 1, count: 101)), at: 1, maximumCount: 3, maximumBytes: 100) == 2)
+        let larger = Bytes([UInt8](repeating: 1, count: 101))
+        #expect(queue.append(larger, at: 1, lifetime: 9, maximumCount: 3, maximumBytes: 100) == 2)
         #expect(queue.count == 1)
         #expect(queue.removeAll() == 1)
         #expect(queue.byteCount == 0)
+    }
+
+    @Test("a datagram is late when it has waited for longer than its lifetime")
+    func lateDatagrams() {
+        var queue = DatagramQueue()
+        #expect(!queue.isFirstLate(at: 100))
+        _ = queue.append([1], at: 10, lifetime: 5, maximumCount: 3, maximumBytes: 100)
+        _ = queue.append([2], at: 10, lifetime: .max, maximumCount: 3, maximumBytes: 100)
+        #expect(!queue.isFirstLate(at: 5))
+        #expect(!queue.isFirstLate(at: 15))
+        #expect(queue.isFirstLate(at: 16))
+        queue.removeFirst()
+        #expect(!queue.isFirstLate(at: .max))
     }
 
     @Test("tokens are never zero and survive a round trip", arguments: [0, 1, 65_535, 1 << 30])

@@ -55,6 +55,8 @@ public struct MoQSessionCounters: Hashable, Sendable {
     public var subgroupsFiltered: UInt64 = 0
     /// Subgroups not sent because no stream could be opened.
     public var subgroupsWithoutStream: UInt64 = 0
+    /// Subgroups that were reset because they, or objects in them, were not delivered in time.
+    public var subgroupsTimedOut: UInt64 = 0
     /// Subscribers that were cut off because they read too slowly.
     public var subscribersTooFarBehind: UInt64 = 0
     /// Subscriptions and fetches of this side that it ended because their track is malformed.

@@ -59,6 +59,7 @@ extension MoQSessionCounters {
         self.objectsFiltered &+= other.objectsFiltered
         self.subgroupsFiltered &+= other.subgroupsFiltered
         self.subgroupsWithoutStream &+= other.subgroupsWithoutStream
+        self.subgroupsTimedOut &+= other.subgroupsTimedOut
         self.subscribersTooFarBehind &+= other.subscribersTooFarBehind
         self.malformedTracks &+= other.malformedTracks
     }

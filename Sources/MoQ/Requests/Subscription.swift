@@ -145,6 +145,8 @@ public final class Subscription {
         forward: Bool? = nil,
         priority: UInt8? = nil,
         filter: SubscriptionFilter? = nil,
+        objectDeliveryTimeout: UInt64? = nil,
+        subgroupDeliveryTimeout: UInt64? = nil,
         newGroupRequest: UInt64? = nil,
         response: ((Result<RequestOk, MoQError>) -> Void)? = nil
     ) {
@@ -160,6 +162,8 @@ public final class Subscription {
             subscriberPriority: priority,
             forward: forward,
             filter: filter,
+            objectDeliveryTimeout: objectDeliveryTimeout,
+            subgroupDeliveryTimeout: subgroupDeliveryTimeout,
             newGroupRequest: newGroupRequest
         )
         // What the draft cannot say is found out before an id is spent on it.

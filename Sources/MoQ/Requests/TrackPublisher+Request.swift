@@ -74,6 +74,7 @@ extension TrackPublisher: OutgoingRequest {
         self.isForwarding = ok.parameters.forward ?? true
         self.filter = ObjectFilter(ok.parameters.filter, largest: self.largestObject)
         self.narrowing = NarrowingRange(ok.parameters.filter, communicated: self.joiningLocation)
+        self.updateTimeouts()
         self.becomeLive()
         self.applyHeldUpdates()
         self.respond(.success(PublishOkInfo(parameters: ok.parameters, expires: ok.expires)))
@@ -174,6 +175,7 @@ extension TrackPublisher: OutgoingRequest {
         self.parameters.objectDeliveryTimeout = wanted.objectDeliveryTimeout ?? self.parameters.objectDeliveryTimeout
         self.parameters.subgroupDeliveryTimeout =
             wanted.subgroupDeliveryTimeout ?? self.parameters.subgroupDeliveryTimeout
+        self.updateTimeouts()
         self.parameters.newGroupRequest = wanted.newGroupRequest ?? self.parameters.newGroupRequest
         if self.isForwarding, !wasForwarding, self.session.profile.joiningRule == .forwardState {
             self.joiningLocation = self.largestObject

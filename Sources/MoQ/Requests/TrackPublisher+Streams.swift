@@ -246,7 +246,8 @@ extension TrackPublisher: TrackConsumer {
         else {
             return
         }
-        if self.session.send(datagram, payload: payload, alias: self.trackAlias) {
+        let lifetime = self.timeouts.datagram
+        if self.session.send(datagram, payload: payload, alias: self.trackAlias, lifetime: lifetime) {
             self.countObject()
             self.session.totals.payloadBytesSent &+= UInt64(payload.count)
         }

@@ -39,6 +39,10 @@ public final class TrackPublisher {
     var filter: ObjectFilter
     /// The bounds of what an update may ask for, where updates can only narrow.
     var narrowing = NarrowingRange(nil, communicated: nil)
+    /// How long objects and subgroups may take. What is late is given up: the stream is reset, the datagram dropped.
+    private(set) var timeouts = DeliveryTimeouts()
+    /// The properties of the track, as the subscriber was told them.
+    private var properties: PropertyList
     /// The priority of objects that do not carry one.
     private(set) var defaultPriority: UInt8 = 128
 
@@ -78,6 +82,7 @@ public final class TrackPublisher {
         self.track = request.track
         self.link = link
         self.request = nil
+        self.properties = PropertyList()
         self.tokens = []
         self.parameters = request.parameters
         self.subscriberPriority = request.parameters.subscriberPriority ?? 128
@@ -98,6 +103,7 @@ public final class TrackPublisher {
         self.session = session
         self.track = request.track
         self.request = request
+        self.properties = request.properties
         self.tokens = request.tokens
         self.parameters = SubscriptionParameters()
         self.subscriberPriority = 128
@@ -172,6 +178,8 @@ public final class TrackPublisher {
         self.largestObject = largest
         self.groupOrder = self.parameters.groupOrder ?? properties.defaultPublisherGroupOrder ?? .ascending
         self.defaultPriority = properties.defaultPublisherPriority ?? 128
+        self.properties = properties
+        self.updateTimeouts()
         self.filter = ObjectFilter(self.parameters.filter, largest: largest)
         self.narrowing = NarrowingRange(self.parameters.filter, communicated: largest)
         guard !self.filter.isExhausted(largest: largest) else {
@@ -207,6 +215,18 @@ public final class TrackPublisher {
         self.session.publishedTracks.remove(self.track)
         self.settleWaitingJoins()
         self.link?.refuse(code, reason: reason, retryAfter: retryAfter)
+    }
+
+    /// The subscriber wants other timeouts, or the track has some.
+    func updateTimeouts() {
+        let timeouts = DeliveryTimeouts(subscriber: self.parameters, track: self.properties)
+        guard timeouts != self.timeouts else {
+            return
+        }
+        self.timeouts = timeouts
+        for subgroup in self.subgroups {
+            subgroup.timeoutsChanged()
+        }
     }
 
     func becomeLive() {

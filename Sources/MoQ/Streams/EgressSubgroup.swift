@@ -2,6 +2,7 @@
 
 import MoQProtocol
 import MoQWire
+import PacketLoop
 import WebTransport
 
 /// One subgroup on its way to one subscriber: a unidirectional stream, opened with the first object that the subscriber
@@ -34,6 +35,12 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
     private var hasSkipped = false
     private var isSkipping = false
     private var missing: UInt64 = 0
+    /// The objects that wait, if there is a limit to that.
+    private var waiting = WaitingObjects()
+    /// When ``finish()`` was called.
+    private var finishTime: LoopInstant?
+    /// Runs while something may become late.
+    private var lateTimer: LoopTimer?
 
     /// `isPartial` says that the filter has to be asked about every object.
     init(publisher: TrackPublisher, description: SubgroupDescription, isPartial: Bool) {
@@ -75,11 +82,13 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
         }
         self.isSkipping = false
         self.missing = object.payloadLength
+        let start = self.stream.map { $0.bytesTaken &+ UInt64(clamping: $0.queuedByteCount) } ?? 0
         let isWritten = self.write { (encoder, bytes) throws(MoQWireError) in
             try encoder.encode(object, into: &bytes)
         }
         if isWritten {
             self.publisher.countObject()
+            self.noteWaiting(at: start)
         }
     }
 
@@ -121,6 +130,10 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
         }
         self.state = .finished
         try? stream.finish()
+        if self.publisher.timeouts.subgroup != nil {
+            self.finishTime = self.publisher.session.loop.now
+            self.timeoutsChanged()
+        }
         self.publisher.subgroupFinished()
         self.checkSent()
     }
@@ -138,6 +151,63 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
     /// How many bytes wait to be sent.
     var queuedByteCount: Int {
         self.stream?.queuedByteCount ?? 0
+    }
+
+    // MARK: Lateness
+
+    /// The timeouts of the subscription are others.
+    func timeoutsChanged() {
+        self.lateTimer?.cancel()
+        self.lateTimer = nil
+        self.watchForLateness()
+    }
+
+    /// An object began that may have to wait.
+    private func noteWaiting(at start: UInt64) {
+        guard let timeout = self.publisher.timeouts.object else {
+            return
+        }
+        let now = MonotonicInstant(microseconds: self.publisher.session.loop.now.microseconds)
+        self.waiting.objectBegan(at: start, now: now, spacing: timeout / 8)
+        self.watchForLateness()
+    }
+
+    /// There is one timer at most; objects only start it when it does not run.
+    private func watchForLateness() {
+        guard self.lateTimer == nil, let deadline = self.deadline else {
+            return
+        }
+        self.lateTimer = self.publisher.session.loop.schedule(at: deadline) { [weak self] in
+            self?.lateTimerFired()
+        }
+    }
+
+    private func lateTimerFired() {
+        self.lateTimer = nil
+        guard let deadline = self.deadline, deadline <= self.publisher.session.loop.now else {
+            self.watchForLateness()
+            return
+        }
+        self.publisher.session.totals.subgroupsTimedOut &+= 1
+        self.reset(.deliveryTimeout)
+    }
+
+    /// When the subgroup has to be given up as things stand (draft-18 §8): an object waits in the queue, or the end is not
+    /// delivered.
+    private var deadline: LoopInstant? {
+        guard self.state != .over, let stream = self.stream else {
+            return nil
+        }
+        let timeouts = self.publisher.timeouts
+        var deadline: LoopInstant?
+        if let timeout = timeouts.object, let oldest = self.waiting.oldest(taken: stream.bytesTaken) {
+            deadline = LoopInstant(microseconds: oldest.microseconds).advanced(by: timeout)
+        }
+        if let timeout = timeouts.subgroup, let finishTime = self.finishTime {
+            let end = finishTime.advanced(by: timeout)
+            deadline = min(deadline ?? end, end)
+        }
+        return deadline
     }
 
     // MARK: The stream
@@ -240,6 +310,8 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
         }
         self.state = .over
         self.missing = 0
+        self.lateTimer?.cancel()
+        self.lateTimer = nil
         body()
         self.publisher.remove(
             self,

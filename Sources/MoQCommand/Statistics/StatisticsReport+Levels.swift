@@ -124,7 +124,7 @@ extension StatisticsReport {
                 "held": .of(counters.liveHeldStreams), "opened": .of(counters.streamsOpened),
                 "received": .of(counters.streamsReceived), "stopped": .of(counters.streamsStopped),
                 "not_forwarded": .of(counters.subgroupsNotForwarded), "filtered": .of(counters.subgroupsFiltered),
-                "without_stream": .of(counters.subgroupsWithoutStream),
+                "without_stream": .of(counters.subgroupsWithoutStream), "timed_out": .of(counters.subgroupsTimedOut),
             ]
         )
         self.add(

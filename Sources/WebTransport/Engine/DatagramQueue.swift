@@ -7,6 +7,7 @@ struct DatagramQueue {
     private struct Entry {
         var bytes: Bytes
         var time: UInt64
+        var lifetime: UInt64
     }
 
     private var entries: Deque<Entry> = []
@@ -22,12 +23,22 @@ struct DatagramQueue {
     /// The oldest datagram.
     var first: Bytes? { self.entries.first?.bytes }
 
-    /// When the oldest datagram was queued.
-    var firstTime: UInt64? { self.entries.first?.time }
+    /// Whether the oldest datagram has waited for longer than its lifetime.
+    func isFirstLate(at now: UInt64) -> Bool {
+        guard let first = self.entries.first, now > first.time else { return false }
+        return now - first.time > first.lifetime
+    }
 
-    /// Queues a datagram; drops the oldest ones as far as the bounds demand and returns how many.
-    mutating func append(_ bytes: Bytes, at time: UInt64, maximumCount: Int, maximumBytes: Int) -> Int {
-        self.entries.append(Entry(bytes: bytes, time: time))
+    /// Queues a datagram, with a lifetime in microseconds; drops the oldest ones as far as the bounds demand and returns
+    /// how many.
+    mutating func append(
+        _ bytes: Bytes,
+        at time: UInt64,
+        lifetime: UInt64,
+        maximumCount: Int,
+        maximumBytes: Int
+    ) -> Int {
+        self.entries.append(Entry(bytes: bytes, time: time, lifetime: lifetime))
         self.byteCount += bytes.count
         var dropped = 0
         while self.entries.count > 1, self.entries.count > maximumCount || self.byteCount > maximumBytes {

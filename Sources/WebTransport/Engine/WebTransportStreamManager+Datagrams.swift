@@ -10,7 +10,7 @@ extension WebTransportStreamManager {
     }
 
     /// Queues a datagram; see `WebTransportSession.sendDatagram`.
-    public func sendDatagram(_ bytes: Bytes) throws(WebTransportError) {
+    public func sendDatagram(_ bytes: Bytes, lifetime: Duration? = nil) throws(WebTransportError) {
         guard let backend = self.backend else { throw self.refusal(of: "sending a datagram") }
         let limit = self.maximumDatagramSize
         guard limit > 0 else {
@@ -25,6 +25,7 @@ extension WebTransportStreamManager {
         let dropped = self.datagrams.append(
             bytes,
             at: backend.currentTime,
+            lifetime: min(lifetime.map { Self.microseconds(of: $0) } ?? .max, self.datagramMaximumAge),
             maximumCount: self.configuration.datagramQueueCount,
             maximumBytes: self.configuration.datagramQueueBytes
         )
@@ -43,8 +44,8 @@ extension WebTransportStreamManager {
         guard let backend = self.backend else { return .nothing }
         let now = backend.currentTime
         let limit = backend.maximumDatagramSize
-        while let first = self.datagrams.first, let queued = self.datagrams.firstTime {
-            if now > queued, now - queued > self.datagramMaximumAge {
+        while let first = self.datagrams.first {
+            if self.datagrams.isFirstLate(at: now) {
                 self.counters.datagramsDroppedLate += 1
             } else if first.count > limit || self.datagramMisfits >= Self.maximumMisfits {
                 self.counters.datagramsDroppedOversize += 1
@@ -87,6 +88,7 @@ extension WebTransportStreamManager {
             let dropped = self.heldDatagrams.append(
                 Bytes(copying: bytes),
                 at: backend.currentTime,
+                lifetime: .max,
                 maximumCount: self.configuration.datagramQueueCount,
                 maximumBytes: self.configuration.datagramQueueBytes
             )

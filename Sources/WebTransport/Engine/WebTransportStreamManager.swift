@@ -75,9 +75,15 @@ public final class WebTransportStreamManager {
         self.configuration = configuration
         self.backend = backend
         self.sessionReceiveLimit = UInt64(clamping: configuration.sessionReceiveWindow)
-        let age = configuration.datagramMaximumAge.components
-        let microseconds = age.attoseconds / 1_000_000_000_000
-        self.datagramMaximumAge = UInt64(clamping: age.seconds) &* 1_000_000 &+ UInt64(clamping: microseconds)
+        self.datagramMaximumAge = Self.microseconds(of: configuration.datagramMaximumAge)
+    }
+
+    /// Whole microseconds of a duration, within what fits; 0 for one below zero.
+    static func microseconds(of duration: Duration) -> UInt64 {
+        let (seconds, attoseconds) = duration.components
+        let (scaled, overflows) = UInt64(clamping: seconds).multipliedReportingOverflow(by: 1_000_000)
+        let (sum, exceeds) = scaled.addingReportingOverflow(UInt64(clamping: attoseconds / 1_000_000_000_000))
+        return overflows || exceeds ? .max : sum
     }
 
     /// Whether the session is over.

@@ -92,9 +92,10 @@ public protocol WebTransportSession: AnyObject {
     /// Queues a datagram; it is sent whole or not at all.
     ///
     /// The queue is bounded in count, bytes and age; when it is full the oldest datagram is dropped and counted, since
-    /// late media is worth less than fresh media.
+    /// late media is worth less than fresh media. A datagram that has waited for longer than `lifetime` is dropped when its
+    /// turn comes, as one that exceeds the age of the configuration.
     /// - Throws: `datagramTooLarge` with the limit, `datagramsUnsupported`, `sessionClosed`; `invalidState` when it is empty.
-    func sendDatagram(_ bytes: Bytes) throws(WebTransportError)
+    func sendDatagram(_ bytes: Bytes, lifetime: Duration?) throws(WebTransportError)
 
     /// Ends the session and all its streams, telling the peer `code` and `reason`. What is still queued is not sent.
     ///
@@ -112,6 +113,13 @@ public protocol WebTransportSession: AnyObject {
 extension WebTransportSession {
     /// True: transports without 0-RTT have no other state.
     public var isConfirmed: Bool { true }
+
+    /// Queues a datagram without a lifetime of its own.
+    ///
+    /// - Throws: as `sendDatagram(_:lifetime:)`.
+    public func sendDatagram(_ bytes: Bytes) throws(WebTransportError) {
+        try self.sendDatagram(bytes, lifetime: nil)
+    }
 
     /// Opens a stream that only this side sends on as soon as the peer allows one more.
     ///
