@@ -17,6 +17,15 @@ void cpq_prepare_library(void) {
     picoquic_register_all_congestion_control_algorithms();
 }
 
+void cpq_claim_thread(picoquic_quic_t *quic) {
+    (void)quic;
+    PICOQUIC_THREAD_SET_CHECK(quic);
+}
+
+uint8_t cpq_ecn_mark(picoquic_quic_t *quic) {
+    return quic->default_congestion_alg == NULL ? 0 : quic->default_congestion_alg->ecn_mark;
+}
+
 const char *cpq_compiled_version(void) {
     return PICOQUIC_VERSION;
 }

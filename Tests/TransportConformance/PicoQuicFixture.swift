@@ -41,7 +41,7 @@ final class PicoQuicFixture: TransportFixture {
         var loop: PacketLoop?
     }
 
-    init(_ configuration: PairConfiguration) async throws {
+    init(_ configuration: PairConfiguration, packetLoop: PacketLoopKind = .standard) async throws {
         let certificate = try SelfSignedCertificate()
         let serverEnd = End()
         let clientEnd = End()
@@ -52,6 +52,7 @@ final class PicoQuicFixture: TransportFixture {
             credentials: .selfSigned(certificate)
         )
         serverConfiguration.adopt(configuration.server)
+        serverConfiguration.packetLoop = packetLoop
         let reference = LoopReference()
         self.server = PicoQuicExecutor(label: "server", configuration: serverConfiguration) { connection in
             guard let loop = reference.loop else { return nil }
@@ -61,6 +62,7 @@ final class PicoQuicFixture: TransportFixture {
         var clientConfiguration = QUICConfiguration(applicationProtocols: ["conformance"])
         clientConfiguration.verification = .pinned([certificate.fingerprint])
         clientConfiguration.adopt(configuration.client)
+        clientConfiguration.packetLoop = packetLoop
         self.client = PicoQuicExecutor(label: "client", configuration: clientConfiguration)
         let address = try await self.server.start(on: .loopback(port: 0))
         try await self.client.start(on: .any(port: 0))

@@ -1,5 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+import PicoQuic
 import Testing
 import WebTransport
 
@@ -8,6 +9,9 @@ enum TransportKind: String, CaseIterable, CustomTestStringConvertible {
     case inMemory = "in memory"
     case lossy = "in memory, one packet in ten lost"
     case rawQUIC = "raw QUIC on loopback"
+    #if os(Linux)
+    case rawQUICByEpoll = "raw QUIC on loopback, by our packet loop"
+    #endif
 
     var testDescription: String { self.rawValue }
 
@@ -18,7 +22,7 @@ enum TransportKind: String, CaseIterable, CustomTestStringConvertible {
     static let lossless = Self.allCases.filter { !$0.losesDatagrams }
 
     /// Whether the peer is told that a session drains. QUIC itself has no signal for it.
-    var signalsDrain: Bool { self != .rawQUIC }
+    var signalsDrain: Bool { self == .inMemory || self == .lossy }
 
     /// Runs a test on a new pair.
     func withPair(
@@ -30,6 +34,9 @@ enum TransportKind: String, CaseIterable, CustomTestStringConvertible {
             case .inMemory: InMemoryFixture(configuration, loss: 0)
             case .lossy: InMemoryFixture(configuration, loss: 0.1)
             case .rawQUIC: try await PicoQuicFixture(configuration)
+            #if os(Linux)
+            case .rawQUICByEpoll: try await PicoQuicFixture(configuration, packetLoop: .epoll)
+            #endif
             }
         do {
             try await body(fixture)

@@ -29,4 +29,6 @@ void cls_turn_begins(void *address);
 /// Tells the thread sanitizer that the calling thread's turn with the value at `address` is over.
 void cls_turn_ends(void *address);
 
+#include "CLoopSupportUDP.h"
+
 #endif

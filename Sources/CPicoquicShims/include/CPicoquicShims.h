@@ -16,6 +16,14 @@
 /// before the first context: the library would do the former in the first context, unguarded against a second thread.
 void cpq_prepare_library(void);
 
+// MARK: - Loops of ours
+
+/// Makes the calling thread the one that may call the library with this context, for a library that checks it.
+void cpq_claim_thread(picoquic_quic_t *quic);
+
+/// The ECN bits that the context's congestion control wants on all packets.
+uint8_t cpq_ecn_mark(picoquic_quic_t *quic);
+
 // MARK: - Connections
 
 /// The version of picoquic that these shims were compiled against, as in its header ("1.1.53.0").

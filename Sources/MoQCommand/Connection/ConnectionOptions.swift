@@ -60,6 +60,25 @@ struct ConnectionOptions: ParsableArguments {
     )
     var congestionControl: String = Self.defaultCongestionControl
 
+    @Option(
+        name: .customLong("loop"),
+        help: ArgumentHelp(
+            """
+            What carries the packets: \(PacketLoopKind.allCases.map(\.rawValue).joined(separator: ", ")). epoll receives \
+            and sends in batches, on Linux (default: $\(PacketLoopKind.environmentVariable), else picoquic).
+            """,
+            valueName: "name"
+        ),
+        transform: { name in
+            guard let loop = PacketLoopKind(rawValue: name) else {
+                let names = PacketLoopKind.allCases.map(\.rawValue).joined(separator: ", ")
+                throw ValidationError("unknown packet loop '\(name)', there are \(names)")
+            }
+            return loop
+        }
+    )
+    var packetLoop: PacketLoopKind = .standard
+
     /// Makes everything that logs write to standard error from this level on. Called once per process.
     func startLogging() {
         let level = self.logLevel
@@ -73,6 +92,7 @@ struct ConnectionOptions: ParsableArguments {
     /// Sets what the options say about QUIC.
     func apply(to quic: inout QUICConfiguration) {
         quic.congestionControl = self.congestionControl
+        quic.packetLoop = self.packetLoop
         quic.keyLogFile = self.keylog
         quic.qlogDirectory = self.qlogDir
     }

@@ -54,6 +54,11 @@ struct SocketAddress: Sendable {
     /// The raw structure.
     var raw: sockaddr_storage { self.storage }
 
+    /// The same address with another port.
+    func with(port: UInt16) -> SocketAddress {
+        self.address.flatMap { SocketAddress(host: $0.host, port: port) } ?? self
+    }
+
     /// The address family.
     var family: CInt { CInt(self.storage.ss_family) }
 

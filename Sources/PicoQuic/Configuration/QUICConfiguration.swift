@@ -124,6 +124,9 @@ public struct QUICConfiguration: Sendable {
     /// The size of each socket's buffers in the kernel, which may grant less.
     public var socketBufferSize: Int32 = 4 << 20
 
+    /// What carries packets between the network and the library.
+    public var packetLoop = PacketLoopKind.standard
+
     /// A client's configuration; a server's with credentials.
     public init(applicationProtocols: [String], credentials: Credentials? = nil) {
         self.applicationProtocols = applicationProtocols

@@ -17,23 +17,16 @@ import Darwin
 ///
 /// The library keeps one pointer to this object, retained from ``start()`` until ``join()``.
 @safe
-final class NetworkDriver: @unchecked Sendable {
+final class NetworkDriver: EndpointDriver, @unchecked Sendable {
     // Unchecked because `context` and the plain variables are confined: to the starting thread until the network thread
-    // exists, then to that thread, and after it has ended to the one that joins it. What is shared is in `shared`.
-
-    private struct Shared {
-        var starting: CheckedContinuation<Result<UInt16, QUICError>, Never>?
-        var ending: CheckedContinuation<Void, Never>?
-        var isEnding = false
-        var hasEnded = false
-    }
+    // exists, then to that thread, and after it has ended to the one that joins it. What is shared is in `life`.
 
     /// The longest sleep, in microseconds. Only a safety net: whoever has work for the loop wakes it.
     private static let longestWait: Int64 = 200_000
 
     let loop: PacketLoop
     let context: QUICContext
-    private let shared = Locked(Shared())
+    private let life = DriverLife()
     private let parameters: UnsafeMutablePointer<picoquic_packet_loop_param_t>
     private let name: CStringBox?
     private var thread: OpaquePointer?
@@ -57,11 +50,8 @@ final class NetworkDriver: @unchecked Sendable {
 
     // MARK: - From outside
 
-    /// Starts the thread and waits until its sockets are bound.
-    /// - Returns: the port.
     func start() async throws(QUICError) -> UInt16 {
-        let outcome = await withCheckedContinuation { continuation in
-            self.shared.withLock { $0.starting = continuation }
+        try await self.life.start {
             guard let raw = unsafe self.context.raw else {
                 self.failStart("the QUIC library has no context")
                 return
@@ -82,7 +72,6 @@ final class NetworkDriver: @unchecked Sendable {
             }
             unsafe self.didStart(thread)
         }
-        return try outcome.get()
     }
 
     private func didStart(_ thread: OpaquePointer) {
@@ -98,48 +87,22 @@ final class NetworkDriver: @unchecked Sendable {
     }
 
     private func failStart(_ message: String) {
-        self.settleStart(.failure(QUICError(.systemFailure, message)))
-        self.shared.withLock { $0.hasEnded = true }
+        self.life.settleStart(.failure(QUICError(.systemFailure, message)))
         self.loop.begin()
         self.loop.end()
+        self.life.didEnd()
     }
 
-    private func settleStart(_ outcome: Result<UInt16, QUICError>) {
-        let waiting = self.shared.withLock { shared in
-            let waiting = shared.starting
-            shared.starting = nil
-            return waiting
-        }
-        waiting?.resume(returning: outcome)
-    }
+    var isEnding: Bool { self.life.isEnding }
 
-    /// Whether the thread has come to its end, as asked or because the library's loop failed: set before the connections
-    /// are told.
-    var isEnding: Bool {
-        self.shared.withLock { $0.isEnding }
-    }
-
-    /// Ends the loop at the end of its present round. (loop)
     func end() {
         self.shouldEnd = true
     }
 
-    /// Waits until the thread has let go of everything.
     func waitForEnd() async {
-        await withCheckedContinuation { continuation in
-            let hasEnded = self.shared.withLock { shared in
-                if !shared.hasEnded {
-                    shared.ending = continuation
-                }
-                return shared.hasEnded
-            }
-            if hasEnded {
-                continuation.resume()
-            }
-        }
+        await self.life.waitForEnd()
     }
 
-    /// Joins the thread. After ``waitForEnd()``, once, not on the network thread.
     func join() {
         self.loop.detach()
         if let thread = unsafe self.thread {
@@ -203,7 +166,7 @@ final class NetworkDriver: @unchecked Sendable {
             family == AF_INET6
             ? unsafe argument.assumingMemoryBound(to: sockaddr_in6.self).pointee.sin6_port
             : unsafe argument.assumingMemoryBound(to: sockaddr_in.self).pointee.sin_port
-        self.settleStart(.success(port))
+        self.life.settleStart(.success(port))
     }
 
     private func limitWait(_ argument: UnsafeMutableRawPointer?) {
@@ -233,7 +196,7 @@ final class NetworkDriver: @unchecked Sendable {
             return
         }
         self.hasFinished = true
-        self.shared.withLock { $0.isEnding = true }
+        self.life.beginEnd()
         self.loop.detach()
         self.context.onFinishedClient = nil
         self.context.deleteAll()
@@ -250,16 +213,10 @@ final class NetworkDriver: @unchecked Sendable {
         }
         self.finish()
         self.context.free()
-        self.settleStart(
+        self.life.settleStart(
             .failure(QUICError(.systemFailure, "the network sockets cannot be opened (error \(code))"))
         )
-        let waiting = self.shared.withLock { shared in
-            shared.hasEnded = true
-            let waiting = shared.ending
-            shared.ending = nil
-            return waiting
-        }
-        waiting?.resume()
+        self.life.didEnd()
     }
 }
 

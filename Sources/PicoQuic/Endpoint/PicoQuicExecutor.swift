@@ -34,7 +34,7 @@ public final class PicoQuicExecutor: Sendable {
     private struct Life {
         var phase = Phase.idle
         /// The thread, while the endpoint runs.
-        var driver: NetworkDriver?
+        var driver: (any EndpointDriver)?
         /// The first stop that came before the start had returned.
         var earlyStop: (code: UInt64, reason: String)?
         /// Who waits for the end.
@@ -113,7 +113,7 @@ public final class PicoQuicExecutor: Sendable {
     }
 
     /// The thread between start and stop.
-    private var runningDriver: NetworkDriver? {
+    private var runningDriver: (any EndpointDriver)? {
         self.life.withLock { life in
             life.phase == .running ? life.driver : nil
         }
@@ -156,7 +156,7 @@ public final class PicoQuicExecutor: Sendable {
         if let obstacle {
             throw QUICError(.invalidState, "cannot start the endpoint: \(obstacle)")
         }
-        let driver: NetworkDriver
+        let driver: any EndpointDriver
         do throws(QUICError) {
             driver = try self.makeDriver(address, isPortShared: isPortShared)
         } catch {
@@ -195,7 +195,7 @@ public final class PicoQuicExecutor: Sendable {
         }
     }
 
-    private func makeDriver(_ address: QUICAddress, isPortShared: Bool) throws(QUICError) -> NetworkDriver {
+    private func makeDriver(_ address: QUICAddress, isPortShared: Bool) throws(QUICError) -> any EndpointDriver {
         let plan: SocketPlan
         let context: QUICContext
         // The configuration first: what is wrong with it does not depend on what else runs on this host.
@@ -216,7 +216,17 @@ public final class PicoQuicExecutor: Sendable {
             context.free()
             throw error
         }
-        return NetworkDriver(loop: self.loop, context: context, parameters: plan.parameters)
+        switch self.configuration.packetLoop {
+        case .picoquic:
+            return NetworkDriver(loop: self.loop, context: context, parameters: plan.parameters)
+        case .epoll:
+            #if os(Linux)
+            return EpollDriver(loop: self.loop, context: context, plan: plan)
+            #else
+            context.free()
+            throw QUICError(.invalidConfiguration, "this system has no epoll; the other packet loop is 'picoquic'")
+            #endif
+        }
     }
 
     /// Ends the loop of an endpoint that will never have a thread, so that nobody waits for it.
@@ -237,7 +247,7 @@ public final class PicoQuicExecutor: Sendable {
     public func stop(code: UInt64 = 0, reason: String = "") async {
         enum Step {
             case abandon
-            case end(NetworkDriver)
+            case end(any EndpointDriver)
             case wait
         }
         let step = self.life.withLock { life -> Step in
@@ -265,7 +275,7 @@ public final class PicoQuicExecutor: Sendable {
         }
     }
 
-    private func shutDown(_ driver: NetworkDriver, code: UInt64, reason: String) async {
+    private func shutDown(_ driver: any EndpointDriver, code: UInt64, reason: String) async {
         await Self.bringDown(driver, code: code, reason: reason)
         let statistics = driver.context.statistics
         self.lastStatistics.withLock { $0 = statistics }
@@ -274,7 +284,7 @@ public final class PicoQuicExecutor: Sendable {
 
     /// Says farewell on the loop and waits for the thread's end, which comes after it, or before when the thread fails:
     /// then what was posted here runs among the loop's last work, or is refused.
-    private static func bringDown(_ driver: NetworkDriver, code: UInt64, reason: String) async {
+    private static func bringDown(_ driver: any EndpointDriver, code: UInt64, reason: String) async {
         driver.loop.post {
             driver.context.closeAll(code: code, reason: reason)
             Self.sayFarewell(driver, since: driver.loop.now)
@@ -312,7 +322,7 @@ public final class PicoQuicExecutor: Sendable {
     }
 
     /// Waits on the loop until every close has left, and then a little, but not for long; then ends the loop.
-    private static func sayFarewell(_ driver: NetworkDriver, since start: LoopInstant) {
+    private static func sayFarewell(_ driver: any EndpointDriver, since start: LoopInstant) {
         let elapsed = start.duration(to: driver.loop.now)
         let isLate = elapsed >= Self.longestFarewell
         if elapsed >= Self.handshakeGrace {

@@ -10,11 +10,19 @@ import Musl
 import Darwin
 #endif
 
-/// Which sockets the network thread is to open for an address, decided and tried out beforehand: the thread itself can
-/// only say that it failed.
+/// Which sockets are to be opened for an address, decided and tried out beforehand: the library's thread can only say that
+/// it failed.
 struct SocketPlan {
     /// What the library's loop is told.
     let parameters: picoquic_packet_loop_param_t
+    /// What a loop of ours is told: one address for each socket, all with the port that was asked for.
+    let addresses: [SocketAddress]
+    /// Whether other sockets of this process are bound to the same addresses.
+    let isPortShared: Bool
+    /// The size of a socket's buffers.
+    let bufferSize: Int32
+    /// Where to listen, for messages.
+    let address: QUICAddress
 
     /// Plans the sockets of an endpoint.
     ///
@@ -39,6 +47,14 @@ struct SocketPlan {
             parameters.local_addr.0 = socketAddress.raw
         }
         self.parameters = parameters
+        var addresses: [SocketAddress] = []
+        for host in Self.hosts(of: address) {
+            addresses.append(try Self.socketAddress(host, port: address.port))
+        }
+        self.addresses = addresses
+        self.isPortShared = isPortShared
+        self.bufferSize = bufferSize
+        self.address = address
     }
 
     /// Whether this host has IPv6 at all.

@@ -1,0 +1,123 @@
+// UDP sockets in batches, and the wait for them: what a packet loop of our own needs of Linux. Include CLoopSupport.h.
+#ifndef MOQINGBIRD_CLOOP_SUPPORT_UDP_H
+#define MOQINGBIRD_CLOOP_SUPPORT_UDP_H
+
+#if defined(__linux__)
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+// MARK: - Sockets
+
+enum {
+    /// The kernel joins datagrams of one sender that arrive together (UDP_GRO).
+    CLS_JOINS_DATAGRAMS = 1,
+    /// The kernel cuts one large message into datagrams (UDP_SEGMENT).
+    CLS_CUTS_MESSAGES = 2
+};
+
+/// Opens a UDP socket that never blocks, is closed on exec, and is bound to `address`.
+///
+/// It reports where datagrams were sent to and their ECN bits, sends with `ecn` in those bits, never fragments, and an IPv6
+/// socket takes no IPv4. `is_port_shared` lets others of this user bind to the same port. The kernel may grant less than
+/// `buffer_size`. `features` gets the values above.
+/// Returns the descriptor, or a negative error number.
+int cls_udp_open(const struct sockaddr *address, int is_port_shared, int buffer_size, uint8_t ecn, unsigned *features);
+
+/// Where the socket is bound to. Returns 0 or a negative error number.
+int cls_udp_address(int descriptor, struct sockaddr_storage *address);
+
+// MARK: - Receiving
+
+/// Datagrams of one sender that arrived together: all as long as `segment`, but for the last, which may be shorter.
+typedef struct {
+    uint8_t *bytes;
+    size_t count;
+    size_t segment;
+    struct sockaddr_storage from;
+    /// Where they were sent to; of the family AF_UNSPEC if the kernel did not say.
+    struct sockaddr_storage to;
+    int interface;
+    uint8_t ecn;
+    /// Whether the kernel had to cut something off.
+    uint8_t is_truncated;
+} cls_received;
+
+typedef struct cls_receiver cls_receiver;
+
+/// Makes room for so many `cls_received` at a time, 64 KiB each. NULL without memory.
+cls_receiver *cls_receiver_create(unsigned slots);
+void cls_receiver_free(cls_receiver *receiver);
+
+/// Takes what has arrived at a socket, whose port is `port`. What was taken before becomes invalid. `is_last` says whether
+/// nothing more waited.
+/// Returns how many there are, or a negative error number.
+int cls_receive(cls_receiver *receiver, int descriptor, uint16_t port, int *is_last);
+
+/// One of those; `index` below what `cls_receive` returned. Its bytes may be changed.
+cls_received *cls_receiver_at(const cls_receiver *receiver, unsigned index);
+
+// MARK: - Sending
+
+/// A message to one peer, which is cut into datagrams of `segment` bytes unless that is 0 or not below `count`.
+typedef struct {
+    const uint8_t *bytes;
+    size_t count;
+    size_t segment;
+    struct sockaddr_storage to;
+    /// The address to send from; of the family AF_UNSPEC to leave it to the kernel.
+    struct sockaddr_storage from;
+    int interface;
+} cls_message;
+
+enum { CLS_MESSAGES_AT_ONCE = 64 };
+
+/// Sends messages in order, at most CLS_MESSAGES_AT_ONCE. Returns how many the kernel took, which may be fewer, or a
+/// negative error number when it did not take the first.
+int cls_send(int descriptor, const cls_message *messages, unsigned count);
+
+// MARK: - Waiting
+
+/// Sockets that are waited for, and a way to end the wait from another thread.
+typedef struct {
+    int epoll;
+    int event;
+} cls_poller;
+
+/// Returns 0 or a negative error number.
+int cls_poller_open(cls_poller *poller);
+void cls_poller_close(cls_poller *poller);
+
+/// Waits for a socket from now on, under a number below 31. Returns 0 or a negative error number.
+int cls_poller_add(const cls_poller *poller, int descriptor, unsigned number);
+
+/// Whether to wait for room to send as well. Returns 0 or a negative error number.
+int cls_poller_watch_room(const cls_poller *poller, int descriptor, unsigned number, int watches);
+
+/// Ends the wait, or the next one if there is none. Callable from any thread.
+void cls_poller_wake(const cls_poller *poller);
+
+/// What was waited for: bit n for data at socket n, and for room there.
+typedef struct {
+    uint32_t readable;
+    uint32_t writable;
+    int was_woken;
+} cls_ready;
+
+/// Waits until something happens, but no longer than `microseconds`. Returns 0 or a negative error number; a signal is
+/// no error.
+int cls_poller_wait(const cls_poller *poller, uint64_t microseconds, cls_ready *ready);
+
+// MARK: - The thread
+
+typedef struct cls_thread cls_thread;
+
+/// Starts a thread that no signal is delivered to. Returns NULL if there cannot be one.
+cls_thread *cls_thread_start(const char *name, void (*body)(void *), void *context);
+
+/// Waits for its end, and lets go of it.
+void cls_thread_join(cls_thread *thread);
+
+#endif
+#endif

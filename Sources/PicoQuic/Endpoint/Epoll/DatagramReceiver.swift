@@ -1,0 +1,72 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+#if os(Linux)
+import CLoopSupport
+import Glibc
+
+/// Takes what has arrived at a socket in few calls, and cuts it into datagrams where the kernel has joined them (UDP GRO).
+/// (loop)
+@safe
+final class DatagramReceiver {
+    /// How many messages are taken at once. A message may hold dozens of datagrams.
+    private static let slots: UInt32 = 8
+
+    private let receiver: OpaquePointer
+
+    /// How many datagrams did not fit, or came from nowhere.
+    private(set) var dropped: UInt64 = 0
+
+    /// - Throws: `systemFailure` without memory.
+    init() throws(QUICError) {
+        guard let receiver = unsafe cls_receiver_create(Self.slots) else {
+            throw QUICError(.systemFailure, "there is no memory to receive packets into")
+        }
+        unsafe self.receiver = receiver
+    }
+
+    deinit {
+        unsafe cls_receiver_free(self.receiver)
+    }
+
+    /// What one call brought.
+    enum Outcome {
+        /// So many datagrams, and whether more may wait.
+        case received(Int, hasMore: Bool)
+        /// The system reported an error, with this number.
+        case failed(CInt)
+    }
+
+    /// Hands what has arrived to `body`, datagram by datagram. It may change the bytes while it runs.
+    func receive(
+        from socket: UDPSocket,
+        _ body: (_ datagram: UnsafeMutableBufferPointer<UInt8>, _ source: UnsafeMutablePointer<cls_received>) -> Void
+    ) -> Outcome {
+        var isLast: CInt = 0
+        let count = unsafe cls_receive(self.receiver, socket.descriptor, socket.port, &isLast)
+        guard count >= 0 else {
+            return .failed(-count)
+        }
+        var datagrams = 0
+        for index in 0..<UInt32(count) {
+            let received = unsafe cls_receiver_at(self.receiver, index)
+            guard let received = unsafe received, let bytes = unsafe received.pointee.bytes,
+                unsafe received.pointee.is_truncated == 0,
+                unsafe CInt(received.pointee.from.ss_family) == socket.family
+            else {
+                self.dropped &+= 1
+                continue
+            }
+            let total = unsafe received.pointee.count
+            let segment = unsafe max(1, received.pointee.segment)
+            var offset = 0
+            while offset < total {
+                let length = min(segment, total - offset)
+                unsafe body(UnsafeMutableBufferPointer(start: bytes + offset, count: length), received)
+                offset += length
+                datagrams += 1
+            }
+        }
+        return .received(datagrams, hasMore: isLast == 0)
+    }
+}
+#endif

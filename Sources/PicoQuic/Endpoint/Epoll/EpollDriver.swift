@@ -1,0 +1,370 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+#if os(Linux)
+import CLoopSupport
+import CPicoquic
+import CPicoquicShims
+import Glibc
+import PacketLoop
+
+/// Runs a loop and a context on a thread of our own, which receives and sends in batches.
+///
+/// Each round of the thread:
+///
+/// ```
+///   wait ──▶ receive ──▶ turn ──▶ send ──▶ turn
+///            up to 256    loop     up to 256
+///            datagrams             datagrams, a turn after each batch that work waited for
+/// ```
+///
+/// Both bounds keep one side from starving the other, and the tasks.
+///
+/// The thread keeps one pointer to this object, retained from ``start()`` until ``join()``.
+@safe
+final class EpollDriver: EndpointDriver, @unchecked Sendable {
+    // Unchecked because `context` and the plain variables are confined: to the starting thread until the loop's thread
+    // exists, then to that thread, and after it has ended to the one that joins it. What is shared is in `life`.
+
+    /// The longest sleep, in microseconds. Only a safety net: whoever has work for the loop wakes it.
+    private static let longestWait: UInt64 = 200_000
+    private static let datagramsPerRound = 256
+    /// So many failures to receive in a row are not the network's.
+    private static let mostFailures = 1_000
+
+    let loop: PacketLoop
+    let context: QUICContext
+    private let life = DriverLife()
+    private let plan: SocketPlan
+    private let name: CStringBox?
+    private var thread: OpaquePointer?
+
+    // Confined to the loop's thread once that exists.
+    private var poller: EpollPoller?
+    private var sockets: [UDPSocket] = []
+    private var shouldEnd = false
+    /// Whether the next round must begin at once.
+    private var hasMore = false
+    private var failures = 0
+
+    init(loop: PacketLoop, context: QUICContext, plan: SocketPlan) {
+        self.loop = loop
+        self.context = context
+        self.plan = plan
+        self.name = CStringBox(String(loop.label.prefix(15)))
+    }
+
+    // MARK: - From outside
+
+    func start() async throws(QUICError) -> UInt16 {
+        try await self.life.start {
+            do throws(QUICError) {
+                try self.launch()
+            } catch {
+                self.release()
+                self.life.settleStart(.failure(error))
+                self.loop.begin()
+                self.loop.end()
+                self.life.didEnd()
+            }
+        }
+    }
+
+    private func launch() throws(QUICError) {
+        guard let quic = unsafe self.context.raw else {
+            throw QUICError(.systemFailure, "the QUIC library has no context")
+        }
+        let poller = try EpollPoller()
+        self.poller = poller
+        self.sockets = try unsafe UDPSocket.open(self.plan, ecn: cpq_ecn_mark(quic))
+        for (number, socket) in self.sockets.enumerated() {
+            try poller.add(socket, number: number)
+        }
+        let pointer = unsafe Unmanaged.passRetained(self).toOpaque()
+        guard let thread = unsafe cls_thread_start(self.name?.pointer, epollThread, pointer) else {
+            unsafe Unmanaged<EpollDriver>.fromOpaque(pointer).release()
+            throw QUICError(.systemFailure, "the loop's thread cannot be started")
+        }
+        unsafe self.thread = thread
+        self.loop.attach { poller.wake() }
+        // Work that came before there was a way to wake the loop.
+        poller.wake()
+    }
+
+    var isEnding: Bool { self.life.isEnding }
+
+    func end() {
+        self.shouldEnd = true
+    }
+
+    func waitForEnd() async {
+        await self.life.waitForEnd()
+    }
+
+    func join() {
+        self.loop.detach()
+        if let thread = unsafe self.thread {
+            unsafe self.thread = nil
+            unsafe cls_thread_join(thread)
+            unsafe Unmanaged.passUnretained(self).release()
+        }
+        // Has been freed by its thread, unless there never was one.
+        self.context.free()
+    }
+
+    // MARK: - On the loop's thread
+
+    /// The thread's whole life.
+    fileprivate func run() {
+        cls_use_precise_timers()
+        self.loop.begin()
+        self.context.onFinishedClient = { [unowned self] in self.hasMore = true }
+        do throws(QUICError) {
+            try self.serve()
+        } catch {
+            self.context.fail("the network thread has failed: \(error.message)")
+        }
+        self.life.beginEnd()
+        self.loop.detach()
+        self.context.onFinishedClient = nil
+        self.context.deleteAll()
+        self.loop.end()
+        self.context.free()
+        self.release()
+        self.life.didEnd()
+    }
+
+    /// Lets go of the sockets and of what waits for them.
+    private func release() {
+        self.sockets = []
+        self.poller = nil
+    }
+
+    private func serve() throws(QUICError) {
+        guard let quic = unsafe self.context.raw, let poller = self.poller, let port = self.sockets.first?.port else {
+            throw QUICError(.systemFailure, "the loop's thread has nothing to serve")
+        }
+        unsafe cpq_claim_thread(quic)
+        let receiver = try DatagramReceiver()
+        let sender = unsafe DatagramSender(self.sockets) { path, error in
+            var path = path
+            unsafe withUnsafeMutablePointer(to: &path.to) { to in
+                unsafe withUnsafeMutablePointer(to: &path.from) { from in
+                    unsafe picoquic_notify_destination_unreachable_by_cnxid(
+                        quic,
+                        &path.connectionID,
+                        picoquic_current_time(),
+                        UnsafeMutableRawPointer(to).assumingMemoryBound(to: sockaddr.self),
+                        UnsafeMutableRawPointer(from).assumingMemoryBound(to: sockaddr.self),
+                        path.interface,
+                        error
+                    )
+                }
+            }
+        }
+        self.life.settleStart(.success(port))
+        while !self.shouldEnd {
+            let blocked = sender.blocked
+            let wait = unsafe self.wait(quic, isBlocked: blocked != nil)
+            let ready = try poller.wait(wait)
+            self.hasMore = false
+            // A descriptor that somebody else closed is waited for no longer, so now and then all are looked at.
+            let isQuiet = ready.was_woken != 0 || wait == Self.longestWait
+            try unsafe self.receive(isQuiet ? .max : ready.readable, receiver, quic)
+            self.loop.turn()
+            self.context.deleteFinishedClients()
+            if let blocked {
+                if ready.writable & (1 << UInt32(blocked)) != 0 {
+                    sender.flush()
+                    if sender.blocked != blocked {
+                        poller.watchRoom(of: self.sockets[blocked], number: blocked, false)
+                    }
+                }
+            }
+            if sender.blocked == nil {
+                try unsafe self.send(sender, quic)
+            }
+            if let error = sender.failure {
+                throw Self.socketFailure(error)
+            }
+            if let now = sender.blocked, now != blocked {
+                poller.watchRoom(of: self.sockets[now], number: now, true)
+            }
+            self.loop.turn()
+        }
+    }
+
+    private static func socketFailure(_ error: CInt) -> QUICError {
+        QUICError(.systemFailure, "the socket has failed: \(systemErrorText(error))")
+    }
+
+    /// How many microseconds there is nothing to do.
+    private func wait(_ quic: OpaquePointer, isBlocked: Bool) -> UInt64 {
+        let now = picoquic_current_time()
+        let ours = self.loop.timeUntilNextTurn(from: LoopInstant(microseconds: now)) ?? Self.longestWait
+        guard !self.hasMore else {
+            return 0
+        }
+        guard !isBlocked else {
+            return min(ours, Self.longestWait)
+        }
+        let library = unsafe picoquic_get_next_wake_delay(quic, now, Int64(Self.longestWait))
+        return min(ours, UInt64(clamping: library))
+    }
+
+    private func receive(_ readable: UInt32, _ receiver: DatagramReceiver, _ quic: OpaquePointer) throws(QUICError) {
+        var budget = Self.datagramsPerRound
+        for (number, socket) in self.sockets.enumerated() where readable & (1 << UInt32(number)) != 0 {
+            var isDone = false
+            while !isDone, budget > 0 {
+                let now = picoquic_current_time()
+                let outcome = unsafe receiver.receive(from: socket) { datagram, source in
+                    unsafe self.take(datagram, source, quic, now)
+                }
+                switch outcome {
+                case .received(let count, let hasMore):
+                    self.failures = 0
+                    budget -= count
+                    isDone = !hasMore
+                case .failed(let error):
+                    // What the network answered to a packet of ours may be reported here; the connection finds out itself.
+                    self.failures += 1
+                    guard self.failures < Self.mostFailures, !DatagramSender.isOfSocket(error) else {
+                        throw Self.socketFailure(error)
+                    }
+                    isDone = true
+                }
+            }
+            self.hasMore = self.hasMore || !isDone
+        }
+    }
+
+    /// Gives the library one datagram, and lets what that brings about happen.
+    private func take(
+        _ datagram: UnsafeMutableBufferPointer<UInt8>,
+        _ source: UnsafeMutablePointer<cls_received>,
+        _ quic: OpaquePointer,
+        _ now: UInt64
+    ) {
+        guard let bytes = datagram.baseAddress, datagram.count <= Int(PICOQUIC_MAX_PACKET_SIZE) else {
+            return
+        }
+        var connection: OpaquePointer?
+        unsafe withUnsafeMutablePointer(to: &source.pointee.from) { from in
+            unsafe withUnsafeMutablePointer(to: &source.pointee.to) { to in
+                // What is wrong with a packet is between its sender and the library.
+                _ = unsafe picoquic_incoming_packet_ex(
+                    quic,
+                    bytes,
+                    datagram.count,
+                    UnsafeMutableRawPointer(from).assumingMemoryBound(to: sockaddr.self),
+                    UnsafeMutableRawPointer(to).assumingMemoryBound(to: sockaddr.self),
+                    source.pointee.interface,
+                    source.pointee.ecn,
+                    &connection,
+                    now
+                )
+            }
+        }
+        self.loop.turnWithinBatch()
+    }
+
+    private func send(_ sender: DatagramSender, _ quic: OpaquePointer) throws(QUICError) {
+        var budget = Self.datagramsPerRound
+        var now = picoquic_current_time()
+        while budget > 0, sender.blocked == nil {
+            let result = unsafe self.prepare(sender, quic, now)
+            switch result {
+            case .failed(let code):
+                throw QUICError(.systemFailure, "the QUIC library cannot go on (error \(code))")
+            case .packets(let count):
+                budget -= count
+                guard sender.isFull else {
+                    continue
+                }
+                sender.flush()
+                now = picoquic_current_time()
+                if self.loop.hasWork {
+                    self.loop.turn()
+                }
+            case .nothing:
+                // Of this connection; there may be others.
+                budget -= 1
+            case .done:
+                now = picoquic_current_time()
+                guard unsafe picoquic_get_next_wake_time(quic, now) <= now else {
+                    sender.flush()
+                    return
+                }
+                budget -= 1
+            }
+        }
+        if sender.blocked == nil {
+            sender.flush()
+        }
+        self.hasMore = true
+    }
+
+    private enum Preparation {
+        case packets(Int)
+        case nothing
+        case done
+        case failed(CInt)
+    }
+
+    /// Asks the library for what is due next.
+    private func prepare(_ sender: DatagramSender, _ quic: OpaquePointer, _ now: UInt64) -> Preparation {
+        var count = 0
+        var segment = 0
+        var path = DatagramSender.Path()
+        let cuts = sender.cutsMessages
+        var connection: OpaquePointer?
+        let code = unsafe sender.withTail { tail, room in
+            unsafe withUnsafeMutablePointer(to: &segment) { segment in
+                unsafe picoquic_prepare_next_packet_ex(
+                    quic,
+                    now,
+                    tail,
+                    room,
+                    &count,
+                    &path.to,
+                    &path.from,
+                    &path.interface,
+                    &path.connectionID,
+                    &connection,
+                    cuts ? segment : nil
+                )
+            }
+        }
+        guard code == 0 else {
+            return .failed(code)
+        }
+        guard count > 0 else {
+            return unsafe connection == nil ? .done : .nothing
+        }
+        let family = CInt(path.to.ss_family)
+        guard let socket = self.sockets.firstIndex(where: { $0.family == family }) else {
+            // There is no socket of this family, and so no way: the connection times out.
+            return .nothing
+        }
+        path.connection = UInt(bitPattern: connection)
+        path.socket = socket
+        if self.sockets[socket].hasOneAddress || path.from.ss_family != path.to.ss_family {
+            path.from.ss_family = sa_family_t(AF_UNSPEC)
+        }
+        sender.append(count, segment: segment, on: path)
+        return .packets(segment > 0 ? (count + segment - 1) / segment : 1)
+    }
+}
+
+/// The whole of a loop's thread.
+///
+/// - Thread: a new one. Called once.
+/// - Pointers: `context` is the driver, retained until the thread is joined.
+@c
+private func epollThread(_ context: UnsafeMutableRawPointer?) {
+    guard let context = unsafe context else {
+        return
+    }
+    unsafe Unmanaged<EpollDriver>.fromOpaque(context).takeUnretainedValue().run()
+}
+#endif

@@ -1,0 +1,71 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+#if os(Linux)
+import CLoopSupport
+import CPicoquicShims
+import Glibc
+
+/// A bound socket of an endpoint. It is closed with its last reference.
+final class UDPSocket {
+    /// How often other ports are tried when the system may choose one and it is not free for both families.
+    private static let attempts = 8
+
+    let descriptor: CInt
+    /// AF_INET or AF_INET6.
+    let family: CInt
+    let port: UInt16
+    /// Whether it is bound to one address, so that nobody has to say which one to send from.
+    let hasOneAddress: Bool
+    /// Whether the kernel cuts large messages into datagrams.
+    let cutsMessages: Bool
+
+    private init(_ address: SocketAddress, plan: SocketPlan, ecn: UInt8) throws(QUICError) {
+        var features: UInt32 = 0
+        let descriptor = unsafe address.withPointer { pointer in
+            unsafe cls_udp_open(pointer, plan.isPortShared ? 1 : 0, plan.bufferSize, ecn, &features)
+        }
+        if descriptor < 0 {
+            try SocketPlan.check(-descriptor, plan.address)
+        }
+        var bound = sockaddr_storage()
+        let outcome = unsafe cls_udp_address(descriptor, &bound)
+        let actual = unsafe withUnsafeBytes(of: &bound) { bytes in
+            unsafe SocketAddress(copying: bytes.assumingMemoryBound(to: sockaddr.self).baseAddress)?.address
+        }
+        guard outcome == 0, let actual else {
+            _ = close(descriptor)
+            throw QUICError(.systemFailure, "the system does not tell the port of a socket on \(plan.address)")
+        }
+        self.descriptor = descriptor
+        self.family = address.family
+        self.port = actual.port
+        self.hasOneAddress = !plan.address.isAny
+        self.cutsMessages = features & UInt32(CLS_CUTS_MESSAGES) != 0
+    }
+
+    deinit {
+        _ = close(self.descriptor)
+    }
+
+    /// Opens the sockets of a plan, all with one port.
+    /// - Throws: `addressInUse` and its like, naming the address.
+    static func open(_ plan: SocketPlan, ecn: UInt8) throws(QUICError) -> [UDPSocket] {
+        var attempt = 1
+        while true {
+            do throws(QUICError) {
+                var sockets: [UDPSocket] = []
+                for address in plan.addresses {
+                    let address = sockets.first.map { address.with(port: $0.port) } ?? address
+                    sockets.append(try UDPSocket(address, plan: plan, ecn: ecn))
+                }
+                return sockets
+            } catch {
+                guard plan.address.port == 0, error.code == .addressInUse, attempt < Self.attempts else {
+                    throw error
+                }
+                attempt += 1
+            }
+        }
+    }
+}
+#endif

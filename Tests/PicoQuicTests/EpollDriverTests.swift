@@ -1,0 +1,127 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+#if os(Linux)
+import Glibc
+import PacketLoop
+import Testing
+
+@testable import PicoQuic
+
+@Suite("A packet loop of our own", .tags(.network), .timeLimit(.minutes(2)))
+struct EpollDriverTests {
+    private func makeFixture(listen: QUICAddress = .loopback(port: 0)) async throws -> Fixture {
+        try await Fixture(listen: listen) { $0.packetLoop = .epoll }
+    }
+
+    @Test("Bulk data takes far fewer turns than packets, and comes back whole")
+    func bulk() async throws {
+        let fixture = try await self.makeFixture()
+        let link = try await fixture.connect()
+        let before = fixture.server.loop.counters
+        let bytes = [UInt8](repeating: 7, count: 4_000_000)
+        let stream = try await link.send(bytes, isUnidirectional: true)
+        await fixture.serverWitness.wait { $0.finished.contains(stream) }
+        let turns = fixture.server.loop.counters.turns - before.turns
+        let packets = try await link.run { connection, _ in connection.statistics.packetsSent }
+        #expect(packets > 2_500)
+        #expect(turns < packets / 2, "\(turns) turns for \(packets) packets")
+        let echo = try await link.send([UInt8](repeating: 9, count: 300_000))
+        await link.witness.wait { $0.finished.contains(echo) }
+        await fixture.stop()
+    }
+
+    @Test("Both families are served at one port", arguments: ["127.0.0.1", "::1"])
+    func families(host: String) async throws {
+        guard SocketPlan.hasIPv6 || host == "127.0.0.1" else {
+            print("NOT RUN: this host has no IPv6")
+            return
+        }
+        let fixture = try await self.makeFixture(listen: .any(port: 0))
+        let link = try await fixture.connect(host: host)
+        let stream = try await link.send([1, 2, 3])
+        await link.witness.wait { $0.finished.contains(stream) }
+        await fixture.stop()
+    }
+
+    @Test("A port that is taken is an error that names it, and nothing is left open")
+    func portInUse() async throws {
+        let fixture = try await self.makeFixture()
+        var configuration = QUICConfiguration(
+            applicationProtocols: ["echo"],
+            credentials: .selfSigned(fixture.certificate)
+        )
+        configuration.packetLoop = .epoll
+        let second = PicoQuicExecutor(label: "second", configuration: configuration)
+        let error = await #expect(throws: QUICError.self) { try await second.start(on: fixture.address) }
+        #expect(error?.code == .addressInUse)
+        #expect(error?.message.contains("\(fixture.address.port)") == true)
+        await second.stop()
+        await fixture.stop()
+    }
+
+    @Test("Calls from other threads end the wait at once, and timers are kept to the fraction of a millisecond")
+    func wakes() async throws {
+        let fixture = try await self.makeFixture()
+        let loop = fixture.client.loop
+        for _ in 0..<200 {
+            let value = try await loop.run { 1 }
+            #expect(value == 1)
+        }
+        #expect(loop.counters.wakes >= 100)
+        let lateness = await withCheckedContinuation { (continuation: CheckedContinuation<Duration, Never>) in
+            loop.post {
+                let due = loop.now.advanced(by: .microseconds(300))
+                loop.schedule(at: due) { continuation.resume(returning: due.duration(to: loop.now)) }
+            }
+        }
+        #expect(lateness >= .zero)
+        await fixture.stop()
+    }
+
+    @Test("What is no QUIC, or larger than any packet, harms nobody")
+    func garbage() async throws {
+        let fixture = try await self.makeFixture()
+        let link = try await fixture.connect()
+        let sender = try #require(
+            try UDPSocket.open(SocketPlan(address: .loopback(port: 0), bufferSize: 1 << 20), ecn: 0).first
+        )
+        let target = try #require(SocketAddress(host: "127.0.0.1", port: fixture.address.port))
+        for size in [1, 20, 1_200, 1_536, 1_537, 9_000, 65_507] {
+            let bytes = (0..<size).map { _ in UInt8.random(in: 0...255) }
+            let sent = unsafe target.withPointer { pointer in
+                unsafe sendto(sender.descriptor, bytes, size, 0, pointer, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+            #expect(sent == size)
+        }
+        let stream = try await link.send([UInt8](repeating: 1, count: 50_000))
+        await link.witness.wait { $0.finished.contains(stream) }
+        await fixture.stop()
+    }
+
+    @Test("Either loop talks to the other", arguments: [PacketLoopKind.picoquic, .epoll])
+    func mixed(server: PacketLoopKind) async throws {
+        let certificate = try SelfSignedCertificate()
+        let witness = Witness()
+        var configuration = QUICConfiguration(applicationProtocols: ["echo"], credentials: .selfSigned(certificate))
+        configuration.packetLoop = server
+        let endpoint = PicoQuicExecutor(label: "server", configuration: configuration) { _ in
+            EchoDelegate(witness: witness, echoes: true)
+        }
+        let address = try await endpoint.start(on: .loopback(port: 0))
+        var other = QUICConfiguration(applicationProtocols: ["echo"])
+        other.verification = .pinned([certificate.fingerprint])
+        other.packetLoop = server == .epoll ? .picoquic : .epoll
+        let client = PicoQuicExecutor(label: "client", configuration: other)
+        try await client.start()
+        let mine = Witness()
+        let connection = try await client.connect(to: address.host, port: address.port) { _ in
+            EchoDelegate(witness: mine, echoes: false)
+        }
+        let link = Link(connection: connection, witness: mine, loop: client.loop)
+        let stream = try await link.send([UInt8](repeating: 3, count: 1_000_000))
+        await mine.wait { $0.finished.contains(stream) }
+        await client.stop()
+        await endpoint.stop()
+    }
+}
+#endif
