@@ -198,7 +198,8 @@ public final class MoQPicoQuicClient: Sendable {
         var draft: DraftVersion
     }
 
-    private static func inTermsOfDrafts(
+    /// Says of an error that no draft is in common in which terms that is so.
+    static func inTermsOfDrafts(
         _ error: QUICError,
         url: MoQURL,
         configuration: MoQEndpointConfiguration

@@ -22,7 +22,7 @@ final class ServerDesk: @unchecked Sendable {
     /// How many clients of this process there have been.
     private(set) var linksMade: UInt64 = 0
 
-    private let configuration: MoQEndpointConfiguration
+    let configuration: MoQEndpointConfiguration
     private let log: Logger
     private var acceptor: MoQPicoQuicServer.Acceptor?
     private var takesLinks = false

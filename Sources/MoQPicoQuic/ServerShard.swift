@@ -14,8 +14,8 @@ final class ServerShard: Sendable {
     /// How long clients may be slower than the timeout they were told.
     private static let drainGrace: Duration = .milliseconds(250)
 
-    private let endpoint: PicoQuicExecutor
-    private let desk: ServerDesk
+    let endpoint: PicoQuicExecutor
+    let desk: ServerDesk
 
     init(label: String, configuration: MoQEndpointConfiguration, quic: QUICConfiguration, log: Logger) {
         let desk = ServerDesk(configuration: configuration, log: log)

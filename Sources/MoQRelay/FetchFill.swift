@@ -53,6 +53,8 @@ final class FetchFill: FetchConsumer {
     let end: FetchEnd
     /// The order of the groups.
     let order: GroupOrder
+    /// Whether an upstream relay is asked.
+    let isFromUpstream: Bool
     private(set) var state = State.asked
     /// The number of the first item that is still in the buffer.
     private(set) var base = 0
@@ -75,6 +77,7 @@ final class FetchFill: FetchConsumer {
         through end: FetchEnd,
         order: GroupOrder,
         cache: TrackCache?,
+        isFromUpstream: Bool,
         relay: MoQRelay
     ) {
         self.name = name
@@ -82,6 +85,7 @@ final class FetchFill: FetchConsumer {
         self.end = end
         self.order = order
         self.cache = cache
+        self.isFromUpstream = isFromUpstream
         self.relay = relay
         self.ledger = relay.ledger
         self.cursor = first

@@ -34,30 +34,24 @@ extension MoQRelay {
             request.accept(largest: track.largest, properties: track.properties)
             return
         }
-        guard let source = self.source(of: name) else {
+        guard let source = self.source(of: name, mayGoUp: !peer.isUpstream) else {
             self.ledger.counters.tracksNotFound &+= 1
             request.reject(.doesNotExist, reason: "nobody publishes the track")
             return
         }
-        let query = source.session.trackStatus(of: name) { result in
-            switch result {
-            case .success(let ok):
-                request.accept(largest: ok.largestObject, properties: ok.properties)
-            case .failure(let error):
-                request.reject(TrackForwarder.downstreamCode(for: error), reason: error.message)
-            }
-        }
-        request.onCancelled = { [weak query] in
-            query?.cancel()
-        }
+        let key = StatusQuestion.Key(name: name, source: ObjectIdentifier(source))
+        let question = self.questions[key] ?? StatusQuestion(key, source: source, relay: self)
+        self.questions[key] = question
+        question.ask(for: request)
     }
 
     /// Who can be asked for what is not known of a track: the publisher in use, or else the one that would be subscribed to.
-    func source(of name: FullTrackName) -> RelayPeer? {
+    /// An upstream relay only if it may be.
+    func source(of name: FullTrackName, mayGoUp: Bool = true) -> RelayPeer? {
         if let upstream = self.tracks[name]?.upstream, upstream.state == .established, !upstream.owner.isClosed {
-            return upstream.owner
+            return mayGoUp || !upstream.owner.isUpstream ? upstream.owner : nil
         }
-        return self.publisher(of: name.namespace)
+        return self.publisher(of: name.namespace, mayGoUp: mayGoUp)
     }
 
     /// A fetch of the relay that brings everything from `first` through `end`: one that is under way where there is one, or
@@ -66,13 +60,15 @@ extension MoQRelay {
         _ name: FullTrackName,
         from first: Location,
         through end: FetchEnd,
-        order: GroupOrder
+        order: GroupOrder,
+        mayGoUp: Bool
     ) -> FetchFill? {
         // One that ends earlier does not say how far the track is.
-        if let fill = self.fillUnderWay(name, covering: first), fill.end.location >= end.location {
+        let underWay = self.fillUnderWay(name, covering: first, mayGoUp: mayGoUp)
+        if let fill = underWay, fill.end.location >= end.location {
             return fill
         }
-        guard let source = self.source(of: name), !source.isGoingAway, source.session.isOpen else {
+        guard let source = self.source(of: name, mayGoUp: mayGoUp), !source.isGoingAway, source.session.isOpen else {
             return nil
         }
         self.ledger.counters.cacheMisses &+= 1
@@ -82,6 +78,7 @@ extension MoQRelay {
             through: end,
             order: order,
             cache: self.cache(of: name, from: source),
+            isFromUpstream: source.isUpstream,
             relay: self
         )
         self.fills[name, default: []].append(fill)
@@ -91,9 +88,11 @@ extension MoQRelay {
 
     /// A fetch of the relay that is under way and has, or will bring, everything from this location on. The one that reaches
     /// farthest.
-    func fillUnderWay(_ name: FullTrackName, covering location: Location) -> FetchFill? {
+    func fillUnderWay(_ name: FullTrackName, covering location: Location, mayGoUp: Bool = true) -> FetchFill? {
         let fills = self.fills[name] ?? []
-        return fills.filter { $0.covers(location) }.max { $0.end.location < $1.end.location }
+        return fills.filter { $0.covers(location) && (mayGoUp || !$0.isFromUpstream) }.max {
+            $0.end.location < $1.end.location
+        }
     }
 
     /// What a publisher answered to a fetch of the relay that is under way and reaches as far; nil when there is none.

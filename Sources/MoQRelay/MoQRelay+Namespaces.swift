@@ -34,6 +34,11 @@ extension MoQRelay {
             self.withdraw(announcement)
         }
         request.accept()
+        if !peer.isUpstream {
+            for upstream in self.upstreams {
+                upstream.announce(namespace)
+            }
+        }
         self.publisherAppeared(peer, in: namespace)
         guard isNew else {
             return
@@ -107,6 +112,11 @@ extension MoQRelay {
         }
         announcements.remove(at: index)
         self.ledger.counters.live.namespaces -= 1
+        if announcements.allSatisfy({ $0.owner.isUpstream }) {
+            for upstream in self.upstreams {
+                upstream.withdraw(namespace)
+            }
+        }
         guard announcements.isEmpty else {
             self.announcements.insert(announcements, at: namespace)
             return

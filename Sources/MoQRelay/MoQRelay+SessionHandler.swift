@@ -11,9 +11,13 @@ extension MoQRelay: MoQSessionHandler {
     /// Takes note of the session. One whose setup was under way when the drain began is sent GOAWAY now.
     public func sessionDidSetUp(_ session: MoQSession) {
         self.log.debug("session set up", metadata: Self.metadata(of: session))
-        if self.peer(for: session) != nil, let timeout = self.timeToDrain {
+        guard let peer = self.peer(for: session) else {
+            return
+        }
+        if let timeout = self.timeToDrain {
             session.sendGoaway(newSessionURI: nil, timeout: timeout)
         }
+        peer.upstream?.sessionDidSetUp()
     }
 
     /// Routes a subscription to its track.
@@ -64,9 +68,16 @@ extension MoQRelay: MoQSessionHandler {
         }
     }
 
-    /// Asks nothing new of the peer from now on; what it publishes already goes on until it leaves.
+    /// Asks nothing new of the peer from now on; what it publishes already goes on until it leaves. An upstream relay that
+    /// nothing comes from is not kept waiting.
     public func session(_ session: MoQSession, didReceiveGoaway uri: String?, timeout: Duration?) {
-        self.peer(for: session)?.isGoingAway = true
+        guard let peer = self.peer(for: session) else {
+            return
+        }
+        peer.isGoingAway = true
+        if peer.isUpstream, peer.isIdle {
+            session.close(.noError, reason: "the relay that goes away has nothing for this one")
+        }
     }
 
     /// Takes everything out that the session brought in: its subscriptions, its namespaces (with NAMESPACE_DONE to who
@@ -77,7 +88,7 @@ extension MoQRelay: MoQSessionHandler {
         // The reason is the peer's, so control characters are escaped.
         metadata["reason"] = "\(closure.description.debugDescription)"
         self.log.log(level: closure.isClean ? .debug : .info, "session closed", metadata: metadata)
-        self.remove(session)
+        self.remove(session, reason: closure.description)
     }
 
     /// Who a line in the log is about.

@@ -12,6 +12,11 @@ extension MoQRelay {
             request.reject(.doesNotExist, reason: "the namespace is reserved")
             return
         }
+        if let upstream = self.upstreams.first(where: { $0.isChecking(by: name) }) {
+            request.reject(.doesNotExist, reason: "the request came back to where it began")
+            upstream.cameAround()
+            return
+        }
         guard peer.subscriptions[name] == nil else {
             request.reject(.duplicateSubscription, reason: "the session is subscribed to the track")
             return
@@ -25,7 +30,7 @@ extension MoQRelay {
             track.subscribe(request, from: peer)
             return
         }
-        guard let publisher = self.publisher(of: name.namespace) else {
+        guard let publisher = self.publisher(of: name.namespace, mayGoUp: !peer.isUpstream) else {
             self.awaitPublisher(request, from: peer)
             return
         }
@@ -101,6 +106,11 @@ extension MoQRelay {
                 self.offer(track, to: feed)
             }
         }
+        for upstream in self.upstreams {
+            if let peer = upstream.source(of: track.name.namespace) {
+                self.offer(track, upTo: peer)
+            }
+        }
     }
 
     /// The last publisher that offered the track is gone.
@@ -118,31 +128,49 @@ extension MoQRelay {
     /// Sends PUBLISH for a track to the owner of a namespace subscription (draft-18 §10.19, draft-16 §9.25). The peer is a subscriber of
     /// the track once it accepts.
     func offer(_ track: TrackForwarder, to feed: NamespaceFeed) {
-        let peer = feed.owner
-        let name = track.name
-        guard peer.subscriptions[name] == nil, !peer.isGoingAway, !peer.isClosed else {
+        guard !feed.request.isSubscribeTracks || feed.owner.upstreams[track.name]?.origin != .published else {
             return
         }
-        guard !feed.request.isSubscribeTracks || peer.upstreams[name]?.origin != .published else {
+        self.offer(track, to: feed.owner, forward: feed.forward) { [weak feed] in
+            feed?.request.block(track.name)
+        }
+    }
+
+    /// Sends PUBLISH for a track that is published here to an upstream relay, which asks for objects when it wants some.
+    func offer(_ track: TrackForwarder, upTo peer: RelayPeer) {
+        guard track.upstreams.contains(where: { $0.origin == .published && !$0.owner.isUpstream }) else {
+            return
+        }
+        self.offer(track, to: peer, forward: false) {}
+    }
+
+    private func offer(
+        _ track: TrackForwarder,
+        to peer: RelayPeer,
+        forward: Bool,
+        blocked: @escaping () -> Void
+    ) {
+        let name = track.name
+        guard peer.subscriptions[name] == nil, !peer.isGoingAway, !peer.isClosed else {
             return
         }
         guard peer.subscriptions.count < self.configuration.maximumSubscriptionsPerSession,
             track.subscribers.count < self.configuration.maximumSubscribersPerTrack
         else {
             self.ledger.counters.requestsOverLimit &+= 1
-            feed.request.block(name)
+            blocked()
             return
         }
         let request = PublishRequest(
             track: name,
-            forward: feed.forward,
+            forward: forward,
             largestObject: track.largest,
             properties: track.properties
         )
         var isRefused = false
-        let publisher = peer.session.publish(request) { [weak self, weak peer, weak track, weak feed] result in
+        let publisher = peer.session.publish(request) { [weak self, weak peer, weak track] result in
             if case .failure(let error) = result, error.code == .streamLimit {
-                feed?.request.block(name)
+                blocked()
             }
             guard case .success = result, let self, let peer, let track else {
                 isRefused = true
@@ -181,17 +209,48 @@ extension MoQRelay {
     }
 
     /// The session that is asked for tracks of this namespace: of the longest announced beginning of it the newest
-    /// publisher that is not about to leave, and not among those that were asked in vain.
-    func publisher(of namespace: TrackNamespace, besides asked: Set<ObjectIdentifier> = []) -> RelayPeer? {
+    /// publisher that is not about to leave, and not among those that were asked in vain; and if there is none, the first
+    /// upstream relay of which the same can be said. `mayGoUp` is false for what an upstream relay wants: no other one is
+    /// asked for that.
+    func publisher(
+        of namespace: TrackNamespace,
+        besides asked: Set<ObjectIdentifier> = [],
+        mayGoUp: Bool
+    ) -> RelayPeer? {
         for (_, announcements) in self.announcements.prefixes(of: namespace).reversed() {
             let candidate = announcements.last {
                 !$0.owner.isGoingAway && $0.owner.session.isOpen && !asked.contains(ObjectIdentifier($0.owner))
+                    && (mayGoUp || !$0.owner.isUpstream)
             }
             if let candidate {
                 return candidate.owner
             }
         }
+        guard mayGoUp else {
+            return nil
+        }
+        for upstream in self.upstreams {
+            if let peer = upstream.source(of: namespace), !asked.contains(ObjectIdentifier(peer)) {
+                return peer
+            }
+        }
         return nil
+    }
+
+    /// An upstream relay can be asked from now on: it is told what is published here, and asked for what is waited for.
+    func upstreamBecameReady(_ upstream: RelayUpstream, _ peer: RelayPeer) {
+        let everything = TrackNamespace(fields: [])
+        for (namespace, announcements) in self.announcements.all(under: everything) {
+            if announcements.contains(where: { !$0.owner.isUpstream }) {
+                upstream.announce(namespace)
+            }
+        }
+        for track in self.publishedTracks.all(under: everything) {
+            self.offer(track, upTo: peer)
+        }
+        for track in self.awaitedTracks.all(under: everything) where track.isAwaitingPublisher && track.mayGoUp {
+            track.publisherAppeared(peer)
+        }
     }
 
     /// Whether the namespace begins with the one field that must never be used, or with the one of a session's own tracks,

@@ -17,7 +17,9 @@ public import WebTransport
 ///    publishers of that namespace the one that announced it last: it gets one SUBSCRIBE, however many subscribers come.
 ///    If it refuses or does not answer, the next one is asked, up to
 ///    ``MoQRelayConfiguration/maximumPublishersPerTrack`` of them;
-/// 3. otherwise the answer is DOES_NOT_EXIST, at once, unless the subscriber is willing to wait for a publisher
+/// 3. otherwise, and when none of these has the track, the upstream relays are asked, if there are any, in the order in
+///    which they were added, unless the SUBSCRIBE came from one of them (see ``addUpstream(name:session:backoff:onEvent:dial:)``);
+/// 4. otherwise the answer is DOES_NOT_EXIST, at once, unless the subscriber is willing to wait for a publisher
 ///    (RENDEZVOUS_TIMEOUT, from draft 18 on): then it is asked as soon as it announces the namespace or offers the track.
 ///
 /// A publisher is asked for a track by one subscription at a time. Draft 18 (§9.5) would have a relay subscribe to all
@@ -61,8 +63,16 @@ public final class MoQRelay {
     /// The relay's own fetches, by track.
     var fills: [FullTrackName: [FetchFill]] = [:]
 
+    /// The relays that are asked for what nobody here publishes, the one to be asked first at the front.
+    private(set) var upstreams: [RelayUpstream] = []
+
+    /// The questions about tracks that publishers have not answered.
+    var questions: [StatusQuestion.Key: StatusQuestion] = [:]
+
     private var drainTimer: LoopTimer?
     private var drainCompletion: (() -> Void)?
+    /// How many of the sessions are with upstream relays.
+    private var upstreamSessionCount = 0
 
     /// Makes a relay without sessions.
     public init(loop: PacketLoop, configuration: MoQRelayConfiguration = MoQRelayConfiguration()) {
@@ -103,10 +113,50 @@ public final class MoQRelay {
         return session
     }
 
+    /// Adds a relay to ask for what nobody here publishes, and begins to connect to it. (loop)
+    ///
+    /// It is asked with one subscription for any number of subscribers, and with FETCH and TRACK_STATUS, as a publisher
+    /// would be. It is told of every namespace that is announced here and of every track that is offered here, so that its
+    /// own subscribers find them. What it asks for is looked for among the publishers of this relay alone: requests go up
+    /// and then down, and never up again.
+    ///
+    /// Not passed on are SUBSCRIBE_NAMESPACE and SUBSCRIBE_TRACKS, which are answered with what is published here, and
+    /// RENDEZVOUS_TIMEOUT: who waits for a track waits for a publisher here, or for the upstream relay to be there, and is
+    /// told DOES_NOT_EXIST when that one says so.
+    ///
+    /// Before it is asked, it is checked that it does not lead back here (see ``RelayUpstream/Event/circular(retryAfter:)``).
+    ///
+    /// A connection that cannot be had or is lost is tried again for as long as the relay lives and does not drain. Meanwhile
+    /// requests are answered as if there were no upstream relay. The subscribers of a track that came from it are told what
+    /// they are told of any publisher that vanishes, unless somebody else has the track.
+    ///
+    /// - Parameters:
+    ///   - name: what it is called in reasons and logs.
+    ///   - session: what the sessions with it are configured with.
+    ///   - backoff: how long to wait before it is tried again.
+    ///   - onEvent: called with everything that happens, on the loop. Must not call back.
+    ///   - dial: makes one attempt to connect: see ``RelayUpstream``.
+    @discardableResult
+    public func addUpstream(
+        name: String,
+        session: MoQSessionConfiguration = MoQSessionConfiguration(),
+        backoff: ReconnectBackoff = ReconnectBackoff(),
+        onEvent: ((RelayUpstream.Event) -> Void)? = nil,
+        dial: @escaping (RelayUpstream) -> Void
+    ) -> RelayUpstream {
+        let upstream = RelayUpstream(name: name, relay: self, session: session, backoff: backoff, dial: dial)
+        upstream.onEvent = onEvent
+        self.upstreams.append(upstream)
+        if !self.isDraining {
+            upstream.start()
+        }
+        return upstream
+    }
+
     /// Shuts the relay down in order. (loop)
     ///
     /// Every session is sent GOAWAY; requests that arrive from now on are refused, what stands goes on. When every
-    /// session is gone, or after `timeout`, when the remaining ones are closed (with GOAWAY_TIMEOUT where something was
+    /// session with a client is gone, which ends those with upstream relays, or after `timeout`, when the remaining ones are closed (with GOAWAY_TIMEOUT where something was
     /// going on, draft-18 §10.4), `completion` is called, once, on the loop.
     public func drain(timeout: Duration, completion: (() -> Void)? = nil) {
         let earlier = self.drainCompletion
@@ -114,14 +164,17 @@ public final class MoQRelay {
             earlier?()
             completion?()
         }
-        guard !self.isDraining || self.peers.isEmpty else {
+        guard !self.isDraining || self.hasNoClients else {
             return
         }
         self.isDraining = true
+        for upstream in self.upstreams {
+            upstream.stop()
+        }
         for peer in self.peers.values {
             peer.session.sendGoaway(newSessionURI: nil, timeout: timeout)
         }
-        guard !self.peers.isEmpty else {
+        guard !self.hasNoClients else {
             self.finishDraining()
             return
         }
@@ -130,8 +183,11 @@ public final class MoQRelay {
         }
     }
 
-    /// Closes every session at once. (loop)
+    /// Closes every session at once, and connects to no upstream relay any more. (loop)
     public func close(_ code: SessionErrorCode = .noError, reason: String = "") {
+        for upstream in self.upstreams {
+            upstream.stop()
+        }
         for peer in Array(self.peers.values) {
             peer.session.close(code, reason: reason)
         }
@@ -158,18 +214,29 @@ public final class MoQRelay {
         self.drainTimer = nil
         let completion = self.drainCompletion
         self.drainCompletion = nil
+        for peer in Array(self.peers.values) where peer.isUpstream {
+            peer.session.close(.noError, reason: "the relay is going away")
+        }
         completion?()
     }
 
     // MARK: Sessions
 
     private var hasRoom: Bool {
-        !self.isDraining && self.peers.count < self.configuration.maximumSessions
+        !self.isDraining && self.peers.count - self.upstreamSessionCount < self.configuration.maximumSessions
     }
 
+    private var hasNoClients: Bool {
+        self.peers.count == self.upstreamSessionCount
+    }
+
+    /// Registers a session: of a client, or with an upstream relay, for which there is always room.
     @discardableResult
-    private func register(_ session: MoQSession) -> RelayPeer {
-        let peer = RelayPeer(session: session)
+    func register(_ session: MoQSession, as upstream: RelayUpstream? = nil) -> RelayPeer {
+        let peer = RelayPeer(session: session, upstream: upstream)
+        if peer.isUpstream {
+            self.upstreamSessionCount += 1
+        }
         self.peers[ObjectIdentifier(session)] = peer
         self.ledger.counters.sessions &+= 1
         self.ledger.counters.live.sessions += 1
@@ -190,11 +257,14 @@ public final class MoQRelay {
         return self.register(session)
     }
 
-    func remove(_ session: MoQSession) {
+    func remove(_ session: MoQSession, reason: String) {
         guard let peer = self.peers.removeValue(forKey: ObjectIdentifier(session)) else {
             return
         }
         peer.isClosed = true
+        if peer.isUpstream {
+            self.upstreamSessionCount -= 1
+        }
         self.ledger.counters.live.sessions -= 1
         for feed in peer.namespaceFeeds {
             self.removeFromTree(feed)
@@ -214,7 +284,8 @@ public final class MoQRelay {
         }
         peer.upstreams = [:]
         self.forgetTracks(of: peer)
-        if self.isDraining, self.peers.isEmpty {
+        peer.upstream?.sessionDidClose(reason)
+        if self.isDraining, self.hasNoClients {
             self.finishDraining()
         }
     }

@@ -4,7 +4,7 @@
 public struct MoQRelayCounters: Hashable, Sendable {
     /// What exists at the moment. All of it is zero when every session is gone.
     public struct Live: Hashable, Sendable {
-        /// Open sessions.
+        /// Open sessions, those with upstream relays included.
         public var sessions = 0
         /// Announcements (PUBLISH_NAMESPACE), counted per session that made them.
         public var namespaces = 0
@@ -92,8 +92,15 @@ public struct MoQRelayCounters: Hashable, Sendable {
     public var tracksNotFound: UInt64 = 0
     /// Subscriptions that waited for a publisher in vain.
     public var rendezvousTimeouts: UInt64 = 0
-    /// Publishers that did not answer a SUBSCRIBE or a FETCH in time.
+    /// Publishers that did not answer a SUBSCRIBE, a FETCH or a TRACK_STATUS in time.
     public var upstreamTimeouts: UInt64 = 0
+
+    /// How often an upstream relay could be asked again, or for the first time.
+    public var upstreamConnects: UInt64 = 0
+    /// Attempts to connect to an upstream relay that failed, and sessions with one that were lost.
+    public var upstreamFailures: UInt64 = 0
+    /// Sessions with upstream relays that were given up because they lead back to this relay.
+    public var upstreamLoops: UInt64 = 0
 
     /// Nothing done yet.
     public init() {}

@@ -442,7 +442,13 @@ final class RelayFetch: FetchPublisherDelegate {
     /// asked.
     private func fill(from first: Location, through end: FetchEnd) -> Bool {
         guard self.patience > .zero,
-            let fill = self.relay?.fill(self.name, from: first, through: end, order: self.order)
+            let fill = self.relay?.fill(
+                self.name,
+                from: first,
+                through: end,
+                order: self.order,
+                mayGoUp: !self.owner.isUpstream
+            )
         else {
             return false
         }

@@ -22,6 +22,11 @@ final class RelayPeer {
     /// What the relay is subscribed to on this session.
     var upstreams: [FullTrackName: UpstreamFeed] = [:]
 
+    /// Set when the peer is a relay that this one has connected to, to ask it for what nobody here publishes.
+    private(set) weak var upstream: RelayUpstream?
+    /// Whether it is. What comes from an upstream relay is not passed on to one.
+    let isUpstream: Bool
+
     /// The fetches of the peer.
     var fetches: [ObjectIdentifier: RelayFetch] = [:]
 
@@ -35,8 +40,10 @@ final class RelayPeer {
         case joined(TrackSubscriber)
     }
 
-    init(session: MoQSession) {
+    init(session: MoQSession, upstream: RelayUpstream? = nil) {
         self.session = session
+        self.upstream = upstream
+        self.isUpstream = upstream != nil
     }
 
     /// Whether nothing is going on with the session.

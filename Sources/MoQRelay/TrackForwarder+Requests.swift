@@ -16,6 +16,12 @@ extension TrackForwarder {
             request.reject(.excessiveLoad, reason: "the track has too many subscribers")
             return
         }
+        guard !owner.isUpstream || self.upstream?.owner.isUpstream != true else {
+            // An upstream relay wants what another one, or it itself, is to bring.
+            self.ledger.counters.tracksNotFound &+= 1
+            request.reject(.doesNotExist, reason: "nobody publishes the track here")
+            return
+        }
         guard !self.isEstablished else {
             self.accept(request, from: owner)
             return
@@ -113,6 +119,9 @@ extension TrackForwarder {
 
     /// Subscribes to the track on a publisher's session. `attempt` counts the tries that were refused as duplicates.
     func openUpstream(on owner: RelayPeer, attempt: Int = 0) {
+        if owner.isUpstream {
+            self.turnUpstreamRelaysAway()
+        }
         let feed = UpstreamFeed(origin: .subscribed, owner: owner, forwarder: self, forward: true)
         self.askedPublishers.insert(ObjectIdentifier(owner))
         self.isAwaitingPublisher = false
@@ -214,6 +223,24 @@ extension TrackForwarder {
         }
     }
 
+    /// The track is going to come from an upstream relay, and so not to one: two relays that have each other ask would wait
+    /// for each other.
+    private func turnUpstreamRelaysAway() {
+        for subscriber in self.waiting where subscriber.owner.isUpstream {
+            self.removeWaiting(subscriber)
+            subscriber.request.reject(.doesNotExist, reason: "nobody publishes the track here")
+        }
+        for subscriber in self.subscribers where subscriber.owner.isUpstream {
+            self.remove(subscriber, reset: .cancelled)
+            subscriber.publisher.end(.internalError, reason: "the publisher is gone")
+        }
+    }
+
+    /// Whether somebody wants the track for whom an upstream relay may be asked.
+    var mayGoUp: Bool {
+        self.waiting.contains { !$0.owner.isUpstream } || self.subscribers.contains { !$0.owner.isUpstream }
+    }
+
     /// Who can be asked for the track next; nil when nobody wants it, or enough publishers were asked.
     private var nextPublisher: RelayPeer? {
         guard !self.isOver, !self.waiting.isEmpty || !self.subscribers.isEmpty,
@@ -221,7 +248,11 @@ extension TrackForwarder {
         else {
             return nil
         }
-        return self.relay?.publisher(of: self.name.namespace, besides: self.askedPublishers)
+        return self.relay?.publisher(
+            of: self.name.namespace,
+            besides: self.askedPublishers,
+            mayGoUp: self.mayGoUp
+        )
     }
 
     /// A publisher offers the track.
@@ -282,6 +313,9 @@ extension TrackForwarder {
         if !self.upstreams.isEmpty, status != .trackEnded, status != .malformedTrack {
             if let upstream = self.upstream {
                 self.remember(upstream.owner)
+                if upstream.owner.isUpstream {
+                    self.turnUpstreamRelaysAway()
+                }
             }
             self.synchronizeUpstream()
             return

@@ -293,10 +293,26 @@ class Interop:
         ], self.logs)
         test = "moq-test-from-their-origin"
         if wait_until(lambda: port_is_taken(port), START_SECONDS):
-            self.our_check(test, draft, origin, self.suite_problem, f"moqt://127.0.0.1:{port}", False)
+            url = f"moqt://127.0.0.1:{port}"
+            self.our_check(test, draft, origin, self.suite_problem, url, False)
+            self.our_check("their-origin-as-our-upstream", draft, origin, self.upstream_problem, url)
         else:
             self.results.record(test, draft, "aiomoqt's origin did not start", origin.excerpt())
         origin.stop()
+
+    def upstream_problem(self, draft, parts, origin_url):
+        """Our test-client verifies the same through our relay, whose upstream relay the origin is."""
+        relay = Process(f"our-relay-below-their-origin-{draft}", [
+            self.moq, "relay", "--listen", "127.0.0.1:0", "--self-signed", "--drafts", draft,
+            "--upstream", origin_url, "--upstream-insecure",
+        ], self.logs, stdout=subprocess.PIPE)
+        parts.append(relay)
+        url = wait_for_listening(relay)
+        if url is None:
+            return "our relay did not start"
+        if not wait_until(lambda: f"connected, draft {draft}" in relay.text(), START_SECONDS):
+            return "our relay could not connect to their origin"
+        return self.suite_problem(draft, parts, url, False)
 
     def interop_client_problem(self, draft, parts, url):
         client = Process(f"our-interop-client-{draft}", [

@@ -27,6 +27,14 @@ struct RunningRelay {
         self.url = try await self.process.outputLine(after: "listening ")
     }
 
+    /// Starts a relay with a certificate from files at a given address, and waits until it can be connected to.
+    init(at address: String, with credentials: TestCredentials, options: [String] = []) async throws {
+        let fixed = ["relay", "--listen", address, "--cert", credentials.certificate, "--key", credentials.key]
+        self.process = try ChildProcess(fixed + options, input: Data())
+        self.fingerprint = credentials.fingerprint
+        self.url = try await self.process.outputLine(after: "listening ")
+    }
+
     /// Host and port.
     var authority: String {
         String(self.url.dropFirst("moqt://".count))

@@ -66,6 +66,23 @@ final class ServerEndpoint: Sendable {
         }
     }
 
+    /// Connects to another server on the loop of this one. `makeSession` is called on the loop.
+    /// - Throws: ``CommandFailure``, naming the other server.
+    func connect(
+        to url: EndpointURL,
+        makeSession: @escaping @Sendable (any WebTransportSession, DraftProfile) -> MoQSession?
+    ) async throws(CommandFailure) {
+        do throws(QUICError) {
+            try await self.server.connect(
+                to: url.url,
+                timeout: ClientSettings.connectTimeout,
+                makeSession: makeSession
+            )
+        } catch {
+            throw CommandFailure(error.message)
+        }
+    }
+
     /// Closes everything; every peer hears of it.
     func stop() async {
         await self.server.stop()

@@ -15,6 +15,13 @@ struct RelayCommand: AsyncParsableCommand {
 
               moq relay --listen 127.0.0.1:4433 --self-signed
               moq relay --listen [::]:4433 --cert fullchain.pem --key privkey.pem
+              moq relay --listen [::]:4433 --self-signed --upstream moqt://origin.example:4433
+
+            With --upstream, what nobody publishes here is asked of another relay, or of a publisher that listens, which in \
+            turn is told of what is published here. Given several times, the first is asked first. The connection leaves by \
+            the address of --listen, so 127.0.0.1 reaches only this host. When it is lost, or cannot be had, it is tried \
+            again after half a second, then after longer and longer times up to 30 s; standard error says what happened and \
+            when the next try is. An upstream relay that leads back to this one, over any number of others, is not used.
 
             SIGTERM and SIGINT let the relay finish: it tells its peers with GOAWAY, waits until they are gone or \
             --drain-timeout is over, and exits with status 0. A second signal ends it at once. SIGUSR1 prints a line of \
@@ -72,6 +79,9 @@ struct RelayCommand: AsyncParsableCommand {
         )
     )
     var cacheSize = MoQRelayConfiguration().maximumCachedBytes >> 20
+
+    @OptionGroup(title: "Upstream")
+    var upstream: UpstreamOptions
 
     @Option(help: ArgumentHelp("How many seconds peers may take to leave after SIGTERM.", valueName: "seconds"))
     var drainTimeout = SecondsArgument(seconds: 5)

@@ -3,6 +3,7 @@
 internal import MoQPicoQuic
 internal import MoQRelay
 internal import PacketLoop
+internal import PicoQuic
 
 /// `moq relay`, running.
 struct RelayRun {
@@ -23,7 +24,10 @@ struct RelayRun {
             identity: self.command.identity,
             address: self.command.listen
         )
-        settings.maximumConnections = self.command.maxConnections
+        // Clients must not keep the relay from connecting upstream.
+        let upstreams = self.command.upstream
+        settings.maximumConnections = self.command.maxConnections + UInt32(clamping: upstreams.urls.count)
+        settings.endpoint.quic.verification = upstreams.verification
         settings.retryPolicy = self.command.retry
         let cell = LoopCell<MoQRelay>()
         let configuration = MoQRelayConfiguration(
@@ -47,6 +51,9 @@ struct RelayRun {
             return StatisticsReport(relay: counters, endpoint: endpoint)
         }
         printer.start()
+        for url in upstreams.urls {
+            await UpstreamLink(url: url, server: server).add(to: cell)
+        }
         server.announce()
         server.onFailure { stopped.fail($0) }
         let result = await stopped.settled()

@@ -193,6 +193,13 @@ extension StatisticsReport {
             ]
         )
         self.add(
+            "relay_upstream",
+            [
+                "connects": .of(relay.upstreamConnects), "failures": .of(relay.upstreamFailures),
+                "loops": .of(relay.upstreamLoops),
+            ]
+        )
+        self.add(
             "relay_refused",
             [
                 "sessions": .of(relay.sessionsRefused), "requests": .of(relay.requestsOverLimit),

@@ -1,0 +1,253 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import Logging
+public import MoQ
+public import MoQWire
+import PacketLoop
+public import WebTransport
+
+/// A relay above this one, which is asked for what nobody here publishes, and how the session with it is got, and got again
+/// after it was lost. (loop)
+///
+/// ```
+///                        ┌──────────── the connection, or the session, is lost ───────────────┐
+///                        │                       │                        │                   │
+///                        ▼                       │                        │                   │
+///   connecting ◄── waiting(backoff)          settingUp ──► checking for a ring ──► ready ─────┘
+///       │                ▲                       ▲                  │
+///       ├─── failed() ───┤                       │                  └── a ring: closed, waiting
+///       └─── connected() ┼───────────────────────┘
+///                        └──► stopped, from everywhere
+/// ```
+///
+/// Made by ``MoQRelay/addUpstream(name:session:backoff:onEvent:dial:)``. How to connect is its caller's business: `dial` is called
+/// for each attempt, and has to see to it that ``connected(_:profile:)`` or ``failed(_:)`` is called, once.
+public final class RelayUpstream {
+    /// What happened, for who wants to tell people.
+    public enum Event: Hashable, Sendable {
+        /// The upstream relay can be asked from now on.
+        case ready(DraftVersion)
+        /// There is no connection, for this reason, and the next attempt comes after so long.
+        case unreachable(reason: String, retryAfter: Duration)
+        /// The connection was lost.
+        case lost(reason: String, retryAfter: Duration)
+        /// The upstream relay leads back to this one, so that it is not used.
+        case circular(retryAfter: Duration)
+    }
+
+    private enum State {
+        case connecting
+        case settingUp(RelayPeer)
+        case checking(RelayPeer, LoopCheck)
+        case ready(RelayPeer)
+        /// The session is being closed because it leads back here.
+        case circular
+        case waiting(LoopTimer)
+        case stopped
+    }
+
+    /// What the upstream relay is called in reasons and logs.
+    public let name: String
+    /// Called with everything that happens, on the loop. Must not call back.
+    var onEvent: ((Event) -> Void)?
+
+    private weak var relay: MoQRelay?
+    private let loop: PacketLoop
+    private let configuration: MoQSessionConfiguration
+    private let dial: (RelayUpstream) -> Void
+    private var backoff: ReconnectBackoff
+    private var generator = SystemRandomNumberGenerator()
+    private var state = State.stopped
+    /// The namespaces that the upstream relay was told of.
+    private var publications: [TrackNamespace: NamespacePublication] = [:]
+
+    init(
+        name: String,
+        relay: MoQRelay,
+        session: MoQSessionConfiguration,
+        backoff: ReconnectBackoff,
+        dial: @escaping (RelayUpstream) -> Void
+    ) {
+        self.name = name
+        self.relay = relay
+        self.loop = relay.loop
+        self.configuration = session
+        self.backoff = backoff
+        self.dial = dial
+    }
+
+    // MARK: Connecting
+
+    /// Makes the first attempt.
+    func start() {
+        guard case .stopped = self.state else {
+            return
+        }
+        self.connect()
+    }
+
+    private func connect() {
+        self.state = .connecting
+        self.dial(self)
+    }
+
+    /// An attempt succeeded: makes the session, with the relay as handler, and starts it. (loop)
+    ///
+    /// - Returns: the session, which the relay keeps until it closes; nil when the connection is not wanted any more, and
+    ///   was closed.
+    @discardableResult
+    public func connected(_ transport: any WebTransportSession, profile: DraftProfile) -> MoQSession? {
+        guard case .connecting = self.state, let relay = self.relay else {
+            transport.close(code: SessionErrorCode.noError.wireValue(in: profile), reason: "not wanted any more")
+            return nil
+        }
+        let session = MoQSession(
+            transport: transport,
+            loop: self.loop,
+            profile: profile,
+            configuration: self.configuration,
+            handler: relay
+        )
+        self.state = .settingUp(relay.register(session, as: self))
+        session.start()
+        return session
+    }
+
+    /// An attempt failed, for a reason that is told to people. (loop)
+    public func failed(_ reason: String) {
+        guard case .connecting = self.state else {
+            return
+        }
+        self.relay?.ledger.counters.upstreamFailures &+= 1
+        let delay = self.tryLater()
+        self.onEvent?(.unreachable(reason: reason, retryAfter: delay))
+    }
+
+    private func tryLater() -> Duration {
+        let delay = self.backoff.failed(at: self.loop.now, using: &self.generator)
+        self.state = .waiting(
+            self.loop.schedule(after: delay) { [weak self] in
+                self?.connect()
+            }
+        )
+        return delay
+    }
+
+    /// Makes no further attempt. A session that stands goes on.
+    func stop() {
+        switch self.state {
+        case .waiting(let timer): timer.cancel()
+        case .checking(_, let check): check.cancel()
+        case .connecting, .settingUp, .ready, .circular, .stopped: break
+        }
+        self.state = .stopped
+    }
+
+    // MARK: The session
+
+    /// The session can be used: before it is, it is checked for a ring.
+    func sessionDidSetUp() {
+        guard case .settingUp(let peer) = self.state else {
+            return
+        }
+        let check = LoopCheck(on: peer.session) { [weak self] in
+            self?.becomeReady()
+        }
+        self.state = .checking(peer, check)
+    }
+
+    private func becomeReady() {
+        // A session that closes ends its requests first.
+        guard case .checking(let peer, _) = self.state, peer.session.isOpen, let relay = self.relay else {
+            return
+        }
+        self.state = .ready(peer)
+        self.backoff.connected(at: self.loop.now)
+        relay.ledger.counters.upstreamConnects &+= 1
+        self.onEvent?(.ready(peer.session.profile.version))
+        relay.upstreamBecameReady(self, peer)
+    }
+
+    /// Whether this is the track by which the upstream relay is being checked.
+    func isChecking(by name: FullTrackName) -> Bool {
+        guard case .checking(_, let check) = self.state else {
+            return false
+        }
+        return check.name == name
+    }
+
+    /// The request that went to the upstream relay came back: nothing must go there.
+    func cameAround() {
+        guard case .checking(let peer, let check) = self.state else {
+            return
+        }
+        check.cancel()
+        self.state = .circular
+        self.relay?.ledger.counters.upstreamLoops &+= 1
+        peer.session.close(.noError, reason: "the relay that was connected to leads back to the one that connected")
+    }
+
+    /// The session has closed, and everything that it brought was taken out.
+    func sessionDidClose(_ reason: String) {
+        self.publications = [:]
+        switch self.state {
+        case .settingUp, .ready:
+            break
+        case .checking(_, let check):
+            check.cancel()
+        case .circular:
+            self.backoff.giveUpHope()
+            let delay = self.tryLater()
+            self.onEvent?(.circular(retryAfter: delay))
+            return
+        case .connecting, .waiting, .stopped:
+            return
+        }
+        self.relay?.ledger.counters.upstreamFailures &+= 1
+        let delay = self.tryLater()
+        self.onEvent?(.lost(reason: reason, retryAfter: delay))
+    }
+
+    /// The session that can be asked for tracks of a namespace; nil when there is none at the moment.
+    func source(of namespace: TrackNamespace) -> RelayPeer? {
+        let peer: RelayPeer
+        switch self.state {
+        case .ready(let ready):
+            peer = ready
+        case .checking(let checked, _) where namespace == LoopCheck.namespace:
+            // So that of two relays that are about to close a ring at least one sees its request again.
+            peer = checked
+        case .checking, .connecting, .settingUp, .circular, .waiting, .stopped:
+            return nil
+        }
+        return !peer.isGoingAway && peer.session.isOpen ? peer : nil
+    }
+
+    // MARK: What the upstream relay is told
+
+    /// A namespace has a publisher here.
+    func announce(_ namespace: TrackNamespace) {
+        guard case .ready(let peer) = self.state, self.publications[namespace] == nil, !peer.isGoingAway else {
+            return
+        }
+        let publication = peer.session.publishNamespace(namespace) { [weak self] result in
+            guard let self, case .failure(let error) = result, error.code != .cancelled else {
+                return
+            }
+            self.publications[namespace] = nil
+            self.relay?.log.info(
+                "namespace not taken upstream",
+                metadata: ["upstream": "\(self.name)", "name": "\(namespace)", "reason": "\(error)"]
+            )
+        }
+        publication.onCancelled = { [weak self] _, _ in
+            self?.publications[namespace] = nil
+        }
+        self.publications[namespace] = publication
+    }
+
+    /// A namespace has no publisher here any more.
+    func withdraw(_ namespace: TrackNamespace) {
+        self.publications.removeValue(forKey: namespace)?.withdraw()
+    }
+}
