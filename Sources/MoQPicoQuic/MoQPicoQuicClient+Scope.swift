@@ -22,7 +22,7 @@ extension MoQPicoQuicClient {
         configuration: MoQEndpointConfiguration = MoQEndpointConfiguration(),
         sessionConfiguration: MoQSessionConfiguration = MoQSessionConfiguration(),
         timeout: Duration = .seconds(4),
-        makeHandler: @escaping @Sendable (PacketLoop) -> any MoQSessionHandler,
+        makeHandler: @escaping @Sendable (PacketLoop) -> any MoQSessionHandler = { _ in RefusingHandler() },
         _ body: (_ client: MoQPicoQuicClient) async throws -> Value
     ) async throws -> Value {
         let client = try await self.connect(
@@ -42,7 +42,7 @@ extension MoQPicoQuicClient {
         shard: Int = 0,
         configuration: MoQEndpointConfiguration = MoQEndpointConfiguration(),
         sessionConfiguration: MoQSessionConfiguration = MoQSessionConfiguration(),
-        makeHandler: @escaping @Sendable (PacketLoop) -> any MoQSessionHandler,
+        makeHandler: @escaping @Sendable (PacketLoop) -> any MoQSessionHandler = { _ in RefusingHandler() },
         _ body: (_ client: MoQPicoQuicClient) async throws -> Value
     ) async throws -> Value {
         let client = try await self.connect(

@@ -11,10 +11,8 @@ import WebTransportPicoQuic
 /// A MoQ session with a server, on picoquic, with an endpoint of its own, or with a server in the same process.
 ///
 /// ```swift
-/// let client = try await MoQPicoQuicClient.connect(to: MoQURL("moqt://relay.example/live")) { loop in
-///     MyHandler(loop: loop)
-/// }
-/// try await client.withSession { session in … }
+/// let client = try await MoQPicoQuicClient.connect(to: MoQURL("moqt://relay.example/live"))
+/// for try await object in try await client.session.subscribe(SubscribeRequest(track: name)) { … }
 /// await client.close()
 /// ```
 ///
@@ -95,7 +93,8 @@ public final class MoQPicoQuicClient: Sendable {
     ///   - timeout: how long connecting may take.
     ///   - makeHandler: called once, on the loop; the session holds the handler until its end. With a ticket of the server
     ///     this happens before it has answered, and when it then cannot be reached, the handler is told that the session is
-    ///     closed, before the error is thrown.
+    ///     closed, before the error is thrown. Without one everything that the server asks for is refused, apart from the
+    ///     tracks that a `TrackWriter` publishes.
     /// - Throws: `nameNotResolved`, `unreachable`, `handshakeTimeout`; `certificateRejected`; `noCommonProtocol`, when
     ///   the server speaks none of the drafts; what is wrong with the configuration. Each message names the server, the
     ///   setting or the file.
@@ -104,7 +103,7 @@ public final class MoQPicoQuicClient: Sendable {
         configuration: MoQEndpointConfiguration = MoQEndpointConfiguration(),
         sessionConfiguration: MoQSessionConfiguration = MoQSessionConfiguration(),
         timeout: Duration = .seconds(4),
-        makeHandler: @escaping @Sendable (PacketLoop) -> any MoQSessionHandler
+        makeHandler: @escaping @Sendable (PacketLoop) -> any MoQSessionHandler = { _ in RefusingHandler() }
     ) async throws(QUICError) -> MoQPicoQuicClient {
         try configuration.validate()
         var ours = sessionConfiguration
@@ -175,7 +174,7 @@ public final class MoQPicoQuicClient: Sendable {
         shard: Int = 0,
         configuration: MoQEndpointConfiguration = MoQEndpointConfiguration(),
         sessionConfiguration: MoQSessionConfiguration = MoQSessionConfiguration(),
-        makeHandler: @escaping @Sendable (PacketLoop) -> any MoQSessionHandler
+        makeHandler: @escaping @Sendable (PacketLoop) -> any MoQSessionHandler = { _ in RefusingHandler() }
     ) async throws(QUICError) -> MoQPicoQuicClient {
         try configuration.validate()
         let made = try await server.connect(

@@ -19,6 +19,8 @@ public struct MoQError: Error, Hashable, Sendable {
             case notExpressible
             case invalidState
             case superseded
+            case endedEarly
+            case limitExceeded
         }
 
         private let kind: Kind
@@ -51,6 +53,10 @@ public struct MoQError: Error, Hashable, Sendable {
         public static let invalidState = Code(.invalidState)
         /// The peer offered the same track with PUBLISH and that offer was accepted instead (draft-18 §5.1).
         public static let superseded = Code(.superseded)
+        /// A track, or a fetch, ended before it was complete.
+        public static let endedEarly = Code(.endedEarly)
+        /// The peer sent more than this side is willing to keep.
+        public static let limitExceeded = Code(.limitExceeded)
 
         /// The name of the kind.
         public var description: String {

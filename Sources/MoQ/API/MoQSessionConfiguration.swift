@@ -4,7 +4,7 @@ public import MoQWire
 
 /// The limits and habits of a session. The defaults suit a relay and its clients.
 public struct MoQSessionConfiguration: Sendable {
-    /// What this side says about itself in SETUP. ``SetupOptions/maxRequestID`` is filled in by the session.
+    /// What this side says about itself in SETUP. `SetupOptions.maxRequestID` is filled in by the session.
     public var setup: SetupOptions
     /// How long the peer may take to complete the setup; then the session closes with CONTROL_MESSAGE_TIMEOUT.
     public var setupTimeout: Duration

@@ -87,6 +87,7 @@ extension TrackPublisher {
         }
         self.perform(self.machine.streamDelivered())
         self.streamDidDrain()
+        self.streamClosed?()
     }
 
     // MARK: The bound

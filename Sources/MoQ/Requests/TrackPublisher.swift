@@ -35,6 +35,8 @@ public final class TrackPublisher {
 
     /// Called when the peer takes a SUBSCRIBE back before it was answered.
     var onCancelled: (() -> Void)?
+    /// Called when a stream of the subscription is over.
+    var streamClosed: (() -> Void)?
     /// What the subscriber's filter lets through.
     var filter: ObjectFilter
     /// The bounds of what an update may ask for, where updates can only narrow.
@@ -277,6 +279,7 @@ public final class TrackPublisher {
         self.stallTimer = nil
         let delegate = self.delegate
         self.delegate = nil
+        self.streamClosed = nil
         if let response = self.response {
             // A PUBLISH that ends before its answer never was a subscription.
             self.response = nil

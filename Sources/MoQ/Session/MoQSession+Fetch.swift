@@ -103,7 +103,7 @@ extension Subscription {
     /// nothing comes twice (draft-18 §10.12.2, "Joining Fetches").
     ///
     /// The subscription must have been sent and not be over. Up to draft 16 its filter must be
-    /// ``SubscriptionFilter/nextObject``; later its forward state must be 1, or the publisher refuses. Everything else is
+    /// `SubscriptionFilter.nextObject`; later its forward state must be 1, or the publisher refuses. Everything else is
     /// as in ``MoQSession/fetch(_:consumer:response:)``.
     @discardableResult
     public func fetch(

@@ -76,7 +76,12 @@ extension MoQSession {
             try TokenRules.checkRequest(request.tokens)
             let entry = ReceivedTrackStatus(link: link, request: request)
             self.register(entry, link)
-            self.handler?.session(self, didReceive: IncomingTrackStatus(entry: entry))
+            let question = IncomingTrackStatus(entry: entry)
+            if let source = self.sources.source(of: question.track) {
+                source.receive(question)
+            } else {
+                self.handler?.session(self, didReceive: question)
+            }
         case .subscribeTracks(let request):
             try TokenRules.checkRequest(request.tokens)
             self.receive(
@@ -150,7 +155,12 @@ extension MoQSession {
         let publisher = TrackPublisher(link: link, request: request)
         self.register(publisher, link)
         try self.deliverHeldJoins(of: publisher, link.id)
-        self.handler?.session(self, didReceive: IncomingSubscribe(entry: publisher, request: request))
+        let question = IncomingSubscribe(entry: publisher, request: request)
+        if let source = self.sources.source(of: request.track) {
+            source.receive(question)
+        } else {
+            self.handler?.session(self, didReceive: question)
+        }
     }
 
     private func receive(_ request: Publish, _ link: RequestLink) throws(ProtocolViolation) {

@@ -91,6 +91,8 @@ public final class MoQSession {
     var heldStreams: [IngressStream] = []
     /// Datagrams that wait for theirs.
     var heldDatagrams = HeldDatagrams()
+    /// The tracks that tasks publish; requests for them do not reach the handler.
+    let sources = SourceTable()
 
     /// Called once, when the session has closed and its handler knows.
     package var didEnd: ((MoQSession) -> Void)?
@@ -294,6 +296,7 @@ public final class MoQSession {
         self.aliases = [:]
         self.control = nil
         self.peerControl = nil
+        self.sources.closed(MoQError(closure))
         let handler = self.handler
         self.handler = nil
         handler?.session(self, didClose: closure)

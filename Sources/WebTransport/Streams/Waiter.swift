@@ -6,7 +6,7 @@ import Synchronization
 ///
 ///     fresh ──park──► parked ──wake: continuation resumed──► woken
 ///       └──────────wake: parking goes on at once────────────────┘
-final class Waiter: Sendable {
+package final class Waiter: Sendable {
     private enum Step {
         static let fresh: UInt8 = 0
         static let parked: UInt8 = 1
@@ -23,16 +23,17 @@ final class Waiter: Sendable {
     }
 
     /// The place in the line: lower came first. Who has to wait again keeps it.
-    let ticket: UInt64
+    package let ticket: UInt64
     private let step = Atomic<UInt8>(Step.fresh)
     private let parked = AtomicLazyReference<Parked>()
 
-    init(ticket: UInt64) {
+    /// Makes somebody who has not begun to wait.
+    package init(ticket: UInt64 = 0) {
         self.ticket = ticket
     }
 
     /// Suspends the task until somebody calls `wake`, or the task is cancelled. Comes back where it was called.
-    func wait() async {
+    package func wait() async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 self.park(continuation)
@@ -46,7 +47,7 @@ final class Waiter: Sendable {
     ///
     /// - Returns: whether this call did it and none before.
     @discardableResult
-    func wake() -> Bool {
+    package func wake() -> Bool {
         let before = self.step.exchange(Step.woken, ordering: .acquiringAndReleasing)
         if before == Step.parked { self.parked.load()?.continuation.resume() }
         return before != Step.woken

@@ -1,0 +1,292 @@
+// Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
+
+import MoQWire
+import PacketLoop
+import WebTransport
+
+/// A track that a task publishes: what ``TrackWriter`` does on the loop. (loop)
+///
+/// A session has at most one subscription to a track at a time, so there is one ``TrackPublisher`` or none. A relay
+/// subscribes for all its subscribers.
+final class TrackSource {
+    /// What a task has to do that wants something of the source.
+    enum Step<Value: Sendable>: Sendable {
+        case done(Value)
+        case wait(Waiter)
+        case failed(MoQError)
+    }
+
+    /// How many streams of the session may be under way before another group waits: a peer allows only so many, and a
+    /// group that finds no stream is lost.
+    private static let maximumStreams = 128
+
+    let track: FullTrackName
+    let session: MoQSession
+    let properties: PropertyList
+    /// Whether the namespace was announced for it.
+    var isAnnounced = false
+    /// The largest location that was written.
+    private(set) var largest: Location?
+    /// The largest group that was begun, with or without objects.
+    private var newestGroup: UInt64?
+    /// Where objects go while somebody is subscribed.
+    private(set) var publisher: TrackPublisher?
+
+    private var open: [SubgroupSource] = []
+    private var waiters: [Waiter] = []
+    private var isEnding = false
+    private var failure: MoQError?
+    /// How the last subscription ended, when it did after the end of the track.
+    private var lastEnd: TrackPublisherEnd?
+
+    init(track: FullTrackName, session: MoQSession, properties: PropertyList) {
+        self.track = track
+        self.session = session
+        self.properties = properties
+    }
+
+    // MARK: Subscribers
+
+    /// Somebody wants the track.
+    func receive(_ request: IncomingSubscribe) {
+        guard !self.isOver else {
+            request.reject(.doesNotExist, reason: "the track has ended")
+            return
+        }
+        let publisher = request.accept(largest: self.largest, properties: self.properties)
+        guard !publisher.isEnded else {
+            return
+        }
+        self.publisher?.delegate = nil
+        self.publisher = publisher
+        publisher.delegate = self
+        publisher.streamClosed = { [weak self] in
+            self?.wakeAll()
+        }
+        self.join()
+        self.wakeAll()
+    }
+
+    /// Somebody asks about the track.
+    func receive(_ request: IncomingTrackStatus) {
+        guard !self.isOver else {
+            request.reject(.doesNotExist, reason: "the track has ended")
+            return
+        }
+        request.accept(largest: self.largest, properties: self.properties)
+    }
+
+    /// Whether objects go to somebody.
+    private var hasReader: Bool {
+        self.publisher?.forward ?? false
+    }
+
+    /// Gives a subscriber that came in the middle what follows of the groups that are open.
+    private func join() {
+        guard let publisher = self.publisher, publisher.forward else {
+            return
+        }
+        for subgroup in self.open where subgroup.consumer == nil {
+            var description = subgroup.description
+            description.isFirstObject = description.isFirstObject && !subgroup.hasBegun
+            subgroup.consumer = publisher.beginSubgroup(description)
+        }
+    }
+
+    // MARK: Writing
+
+    /// Waits for somebody who wants objects.
+    func awaitReader() -> Step<Void> {
+        if let error = self.refusal {
+            return .failed(error)
+        }
+        return self.hasReader ? .done(()) : self.wait()
+    }
+
+    /// Begins a subgroup; `makeDescription` is given the number of the next group.
+    func begin(
+        _ makeDescription: (_ nextGroup: UInt64) -> SubgroupDescription
+    ) -> Step<LoopBound<SubgroupSource>> {
+        if let error = self.refusal {
+            return .failed(error)
+        }
+        if let publisher = self.publisher, publisher.forward, publisher.finishedSubgroups > 0,
+            self.session.totals.liveStreamsOut >= Self.maximumStreams
+        {
+            return self.wait()
+        }
+        let subgroup = SubgroupSource(makeDescription(self.nextGroup), source: self)
+        self.noteGroup(subgroup.description.group)
+        self.open.append(subgroup)
+        if self.hasReader {
+            subgroup.consumer = self.publisher?.beginSubgroup(subgroup.description)
+        }
+        return .done(LoopBound(subgroup, on: self.session.loop))
+    }
+
+    /// Whether a write goes through now.
+    func room() -> Step<Void> {
+        if let failure = self.failure {
+            return .failed(failure)
+        }
+        guard let publisher = self.publisher, publisher.forward, publisher.isAboveHighWatermark else {
+            return .done(())
+        }
+        return self.wait()
+    }
+
+    /// An object was written, whether or not somebody gets it.
+    func note(_ location: Location) {
+        self.largest = max(self.largest ?? location, location)
+    }
+
+    private var nextGroup: UInt64 {
+        self.newestGroup.map { $0 &+ 1 } ?? 0
+    }
+
+    private func noteGroup(_ group: UInt64) {
+        self.newestGroup = max(self.newestGroup ?? group, group)
+    }
+
+    /// A subgroup is over.
+    func remove(_ subgroup: SubgroupSource) {
+        self.open.removeAll { $0 === subgroup }
+    }
+
+    /// Sends an object in a datagram, at a location of its own unless one is given.
+    func sendDatagram(
+        _ payload: Bytes,
+        at location: Location?,
+        _ priority: UInt8,
+        _ properties: PropertyList
+    )
+        -> Step<Location>
+    {
+        if let error = self.refusal {
+            return .failed(error)
+        }
+        let location = location ?? Location(group: self.nextGroup, object: 0)
+        self.noteGroup(location.group)
+        self.note(location)
+        self.publisher?.receive(
+            ObjectDatagram(
+                trackAlias: TrackAlias(rawValue: 0),
+                groupID: location.group,
+                objectID: location.object,
+                publisherPriority: priority,
+                properties: properties
+            ),
+            payload: payload
+        )
+        return .done(location)
+    }
+
+    // MARK: The end
+
+    /// Ends the track; done when the subscriber has everything.
+    func finish() -> Step<Void> {
+        if let failure = self.failure {
+            return .failed(failure)
+        }
+        if !self.isEnding {
+            self.isEnding = true
+            for subgroup in self.open {
+                subgroup.finish()
+            }
+            self.publisher?.end(.trackEnded)
+        }
+        guard self.publisher == nil else {
+            return self.wait()
+        }
+        self.session.sources.remove(self)
+        switch self.lastEnd {
+        case nil, .finished, .rangeEnded, .cancelledByPeer:
+            return .done(())
+        case .tooFarBehind:
+            return .failed(MoQError(code: .endedEarly, message: "the subscriber did not read"))
+        case .sessionClosed(let closure):
+            return .failed(MoQError(closure))
+        }
+    }
+
+    /// Ends the track before its time, unless it has ended.
+    func abandon() {
+        self.session.sources.remove(self)
+        guard !self.isEnding, self.failure == nil else {
+            return
+        }
+        self.fail(MoQError(code: .cancelled, message: "the track was given up"))
+    }
+
+    /// Nothing can be written any more.
+    func fail(_ error: MoQError) {
+        guard self.failure == nil else {
+            return
+        }
+        self.failure = error
+        for subgroup in self.open {
+            subgroup.reset()
+        }
+        self.publisher?.end(.internalError, reason: error.message)
+        self.wakeAll()
+    }
+
+    /// Nobody waits for it any more.
+    func forget(_ waiter: Waiter) {
+        self.waiters.removeAll { $0 === waiter }
+    }
+
+    private var isOver: Bool {
+        self.isEnding || self.failure != nil
+    }
+
+    private var refusal: MoQError? {
+        if let failure = self.failure {
+            return failure
+        }
+        return self.isEnding ? MoQError(code: .invalidState, message: "the track was finished") : nil
+    }
+
+    private func wait<Value: Sendable>() -> Step<Value> {
+        let waiter = Waiter()
+        self.waiters.append(waiter)
+        return .wait(waiter)
+    }
+
+    private func wakeAll() {
+        let waiters = self.waiters
+        self.waiters = []
+        for waiter in waiters {
+            waiter.wake()
+        }
+    }
+}
+
+extension TrackSource: TrackPublisherDelegate {
+    func trackPublisher(_ publisher: TrackPublisher, didChangeForward forward: Bool) {
+        self.join()
+        self.wakeAll()
+    }
+
+    func trackPublisherLargestObject(_ publisher: TrackPublisher) -> Location? {
+        self.largest
+    }
+
+    func trackPublisherDidDrain(_ publisher: TrackPublisher) {
+        self.wakeAll()
+    }
+
+    func trackPublisher(_ publisher: TrackPublisher, didEnd end: TrackPublisherEnd) {
+        guard self.publisher === publisher else {
+            return
+        }
+        self.publisher = nil
+        for subgroup in self.open {
+            subgroup.consumer = nil
+        }
+        if self.isEnding {
+            self.lastEnd = end
+        }
+        self.wakeAll()
+    }
+}
