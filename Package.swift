@@ -102,6 +102,32 @@ let package = Package(
         ),
         .executableTarget(name: "MoQExecutable", dependencies: ["MoQCommand"], swiftSettings: settings),
 
+        // Examples: small programs on the public API.
+        .target(
+            name: "ExampleSupport",
+            dependencies: ["MoQPicoQuic", "PicoQuic"],
+            path: "Examples/Support",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "ExampleClock",
+            dependencies: ["ExampleSupport", "MoQPicoQuic", "MoQ", "MoQWire", "WebTransport", "PacketLoop"],
+            path: "Examples/Clock",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "ExampleChat",
+            dependencies: ["ExampleSupport", "MoQPicoQuic", "MoQ", "MoQWire", "WebTransport", "PacketLoop"],
+            path: "Examples/Chat",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "ExampleFileTransfer",
+            dependencies: ["ExampleSupport", "MoQPicoQuic", "MoQ", "MoQWire", "WebTransport", "PacketLoop"],
+            path: "Examples/FileTransfer",
+            swiftSettings: settings
+        ),
+
         // Tests: one target per module, and suites that cross modules.
         .target(name: "TestSupport", dependencies: ["PacketLoop"], path: "Tests/TestSupport", swiftSettings: settings),
         .target(
@@ -174,7 +200,7 @@ let package = Package(
             name: "MoQCommandTests",
             dependencies: [
                 "MoQCommand", "MoQExecutable", "MoQRelay", "MoQ", "MoQWire", "WebTransport", "WebTransportInMemory",
-                "PacketLoop", "TestSupport", "WireSamples",
+                "PacketLoop", "TestSupport", "WireSamples", "ExampleClock", "ExampleChat", "ExampleFileTransfer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings

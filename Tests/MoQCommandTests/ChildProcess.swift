@@ -6,7 +6,7 @@ import TestSupport
 
 @testable import MoQCommand
 
-/// The real `moq`, running as a process of its own.
+/// The real `moq`, or another executable of the package, running as a process of its own.
 ///
 /// Everything that waits is bounded: a process that does not do in time what is expected is killed, and the test fails.
 final class ChildProcess: Sendable {
@@ -38,17 +38,24 @@ final class ChildProcess: Sendable {
     }
 
     private let process: Process
+    private let product: String
     private let arguments: [String]
     private let input = Pipe()
     private let state = Locked(State())
     private let began = ContinuousClock.now
 
-    /// Starts `moq` with these arguments. Its standard input stays open until ``endInput(_:)``, unless `input` is given.
-    /// `environment` comes on top of ours.
-    init(_ arguments: [String], input: Data? = nil, environment: [String: String] = [:]) throws {
+    /// Starts `moq`, or another product, with these arguments. Its standard input stays open until ``endInput(_:)``,
+    /// unless `input` is given. `environment` comes on top of ours.
+    init(
+        _ arguments: [String],
+        product: String = "moq",
+        input: Data? = nil,
+        environment: [String: String] = [:]
+    ) throws {
+        self.product = product
         self.arguments = arguments
         self.process = Process()
-        self.process.executableURL = URL(fileURLWithPath: try BuiltProduct.path(of: "moq"))
+        self.process.executableURL = URL(fileURLWithPath: try BuiltProduct.path(of: product))
         self.process.arguments = arguments
         if !environment.isEmpty {
             self.process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
@@ -182,7 +189,7 @@ final class ChildProcess: Sendable {
 
     private func describe(_ problem: String) -> String {
         let (output, complaints) = self.state.withLock { ($0.output, $0.complaints) }
-        return "moq \(self.arguments.joined(separator: " ")) \(problem); output: "
+        return "\(self.product) \(self.arguments.joined(separator: " ")) \(problem); output: "
             + String(decoding: output.suffix(400), as: UTF8.self)
             + " errors: " + String(decoding: complaints.suffix(400), as: UTF8.self)
     }
