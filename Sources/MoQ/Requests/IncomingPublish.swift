@@ -45,8 +45,9 @@ public final class IncomingPublish {
 
     /// Accepts the offer (PUBLISH_OK). `consumer` gets the objects, and once and last that the track ended.
     ///
-    /// With `forward` false the publisher sends none until ``Subscription/update(forward:priority:filter:newGroupRequest:response:)`` says otherwise. A
-    /// subscription of this side to the same track that is not answered yet is cancelled in favour of this one. When
+    /// With `forward` false the publisher sends none until
+    /// ``Subscription/update(forward:priority:filter:objectDeliveryTimeout:subgroupDeliveryTimeout:newGroupRequest:response:)``
+    /// says otherwise. A subscription of this side to the same track that is not answered yet is cancelled in favour of this one. When
     /// the offer is gone already, the subscription that comes back has ended and `consumer` is told so from the loop.
     @discardableResult
     public func accept(
