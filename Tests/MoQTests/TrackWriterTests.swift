@@ -181,7 +181,7 @@ struct TrackWriterTests {
     @Test("Properties of the track and of objects arrive, and are refused where they cannot", arguments: Variant.all)
     func properties(variant: Variant) async throws {
         let harness = Harness.established(variant)
-        let pair = try #require(KeyValuePair(type: 0x3C, integer: 5))
+        let pair = try #require(KeyValuePair(type: 0x4E2, integer: 5))
         let properties = try PropertyList([pair], coding: variant.profile.coding)
         let session = harness.writing
         let writer = try await harness.run { try await session.publish(Harness.track, announces: false) }
