@@ -2,6 +2,7 @@
 
 #if os(Linux)
 import CLoopSupport
+import CPicoquic
 import Glibc
 
 /// Takes what has arrived at a socket in few calls, and cuts it into datagrams where the kernel has joined them (UDP GRO).

@@ -2,6 +2,7 @@
 
 #if os(Linux)
 import CLoopSupport
+import CPicoquic
 import CPicoquicShims
 import Glibc
 
