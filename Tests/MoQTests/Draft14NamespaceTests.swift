@@ -112,7 +112,7 @@ struct Draft14NamespaceTests {
     func unsubscribe() throws {
         let harness = try RawHarness.established(.draft14, peer: .client)
         var cancels = 0
-        harness.handler.onFeed = { request in
+        harness.handler.onFeed = { [unowned harness] request in
             request.onCancelled = { cancels += 1 }
             request.accept()
             harness.handler.feeds.append(request)
@@ -139,7 +139,7 @@ struct Draft14NamespaceTests {
     @Test("A long list of namespaces is announced a few at a time, in order, and all of it")
     func window() throws {
         let harness = try RawHarness.established(.draft14, peer: .client)
-        harness.handler.onFeed = { request in
+        harness.handler.onFeed = { [unowned harness] request in
             request.accept()
             harness.handler.feeds.append(request)
         }

@@ -248,6 +248,7 @@ struct Draft14UpdateTests {
         let publisher = request.accept(largest: self.largest)
         #expect(publisher.subscriberPriority == 7)
         #expect(!publisher.forward)
+        harness.run()
         #expect(harness.session.isOpen)
     }
 

@@ -54,7 +54,8 @@ final class RelayNetwork {
         _ profile: DraftProfile = .draft18,
         backoff: ReconnectBackoff = ReconnectBackoff()
     ) -> Uplink {
-        let uplink = Uplink(loop: self.loop, profile: profile) { upper?.accept($0, profile: profile) }
+        // The network has the relays: a ring of them that had each other would never be freed.
+        let uplink = Uplink(loop: self.loop, profile: profile) { [weak upper] in upper?.accept($0, profile: profile) }
         uplink.isReachable = upper != nil
         uplink.add(to: lower, backoff: backoff)
         self.settle()
