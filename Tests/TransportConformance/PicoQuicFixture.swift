@@ -2,6 +2,7 @@
 
 import PacketLoop
 import PicoQuic
+import TestSupport
 import Testing
 import WebTransport
 import WebTransportPicoQuic
@@ -9,7 +10,7 @@ import WebTransportPicoQuic
 /// A pair over two endpoints on the loopback interface, each with its own thread.
 final class PicoQuicFixture: TransportFixture {
     /// How long a condition may take.
-    private static let patience = Duration.seconds(20)
+    private static let patience = Duration.seconds(20) * TestBuild.patience
 
     private let server: PicoQuicExecutor
     private let client: PicoQuicExecutor
