@@ -43,6 +43,10 @@ public final class MoQPicoQuicClient: Sendable {
     /// The destination connection id of the first packet in hexadecimal, by which qlog files are named; empty in process.
     public let connectionID: String
 
+    /// How long ``close(code:reason:)`` waits for the server to confirm what was sent, and how often it looks.
+    private static let deliveryTimeout = Duration.milliseconds(500)
+    private static let deliveryInterval = Duration.milliseconds(2)
+
     private let basis: Basis
     private let isClosed = Atomic<Bool>(false)
 
@@ -228,6 +232,9 @@ public final class MoQPicoQuicClient: Sendable {
 
     /// Ends the session and the endpoint; the server hears of it. Returns when everything is released, and does so even
     /// for a cancelled task. Idempotent.
+    ///
+    /// Without an error, what was sent before is delivered first, the end of a track for instance; a server that confirms
+    /// nothing is waited for half a second. A cancelled task does not wait.
     public func close(code: SessionErrorCode = .noError, reason: String = "") async {
         self.isClosed.store(true, ordering: .relaxed)
         if let statistics = await Self.close(self.session, self.basis, code: code, reason: reason) {
@@ -244,6 +251,9 @@ public final class MoQPicoQuicClient: Sendable {
         code: SessionErrorCode,
         reason: String
     ) async -> MoQSessionStatistics? {
+        if code == .noError {
+            await self.waitForDelivery(session)
+        }
         let statistics = try? await session.loop.run {
             session.value.close(code, reason: reason)
             return session.value.statistics
@@ -252,6 +262,16 @@ public final class MoQPicoQuicClient: Sendable {
             await endpoint.stop()
         }
         return statistics
+    }
+
+    /// Returns when the server has confirmed all that was sent, or when that takes too long.
+    private static func waitForDelivery(_ session: LoopBound<MoQSession>) async {
+        // The transport does not tell when it is quiet, so it is looked at.
+        let deadline = ContinuousClock.now.advanced(by: Self.deliveryTimeout)
+        while ContinuousClock.now < deadline,
+            (try? await session.loop.run { session.value.hasUnconfirmedData }) == true,
+            (try? await Task.sleep(for: Self.deliveryInterval)) != nil
+        {}
     }
 
     /// How many connections the endpoint has now, and has had; in process, those of the server's shard.

@@ -187,7 +187,19 @@ public final class MoQSession {
         MoQSessionStatistics(counters: self.counters, transport: self.transport.statistics)
     }
 
-    /// Ends the session: every request and track is told, then the handler. Does nothing when it is closed.
+    /// Whether something that was sent, or that waits to be sent, is not confirmed by the peer's transport. Closing loses
+    /// it, the last control message included; false on a closed session.
+    package var hasUnconfirmedData: Bool {
+        guard self.isOpen else {
+            return false
+        }
+        let statistics = self.transport.statistics
+        return self.transport.queuedByteCount > 0 || statistics.datagramsQueued > 0
+            || statistics.path?.bytesInFlight ?? 0 > 0
+    }
+
+    /// Ends the session: every request and track is told, then the handler. Does nothing when it is closed. What waits to
+    /// be sent is dropped.
     public func close(_ code: SessionErrorCode = .noError, reason: String = "") {
         self.loop.assertOnLoop()
         guard self.isOpen, self.pendingClosure == nil else {

@@ -2,7 +2,6 @@
 
 internal import MoQ
 internal import PacketLoop
-internal import WebTransport
 
 /// Waits until everything that sessions sent is acknowledged, so that closing them loses nothing. (loop)
 ///
@@ -27,19 +26,12 @@ enum SessionFlush {
         deadline: LoopInstant,
         completion: @escaping () -> Void
     ) {
-        guard loop.now < deadline, sessions.contains(where: { self.isBusy($0) }) else {
+        guard loop.now < deadline, sessions.contains(where: \.hasUnconfirmedData) else {
             completion()
             return
         }
         loop.schedule(after: self.interval) {
             self.look(at: sessions, on: loop, deadline: deadline, completion: completion)
         }
-    }
-
-    private static func isBusy(_ session: MoQSession) -> Bool {
-        guard session.isOpen else { return false }
-        let statistics = session.transport.statistics
-        return session.transport.queuedByteCount > 0 || statistics.datagramsQueued > 0
-            || statistics.path?.bytesInFlight ?? 0 > 0
     }
 }
