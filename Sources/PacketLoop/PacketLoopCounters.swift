@@ -31,6 +31,8 @@ public struct PacketLoopCounters: Sendable, Hashable {
     public mutating func add(_ other: PacketLoopCounters) {
         self.posts &+= other.posts
         self.wakes &+= other.wakes
+        self.inboxDrains &+= other.inboxDrains
+        self.turns &+= other.turns
         self.jobsRun &+= other.jobsRun
         self.queuedJobs += other.queuedJobs
         self.dropped &+= other.dropped

@@ -95,6 +95,9 @@ struct EpollDriverTests {
         }
         let stream = try await link.send([UInt8](repeating: 1, count: 50_000))
         await link.witness.wait { $0.finished.contains(stream) }
+        let statistics = await fixture.server.statistics()
+        #expect(statistics.messagesDropped == 3)
+        #expect(statistics.messagesRefused == 0)
         await fixture.stop()
     }
 

@@ -65,7 +65,7 @@ struct ConnectionOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             What carries the packets: \(PacketLoopKind.allCases.map(\.rawValue).joined(separator: ", ")). epoll receives \
-            and sends in batches, on Linux (default: $\(PacketLoopKind.environmentVariable), else picoquic).
+            and sends in batches, on Linux (default: $\(PacketLoopKind.environmentVariable), else epoll where it is).
             """,
             valueName: "name"
         ),

@@ -19,11 +19,33 @@ public enum PacketLoopKind: String, CaseIterable, Sendable {
     public static let environmentVariable = "MOQINGBIRD_LOOP"
 
     /// What endpoints have that do not choose: what ``environmentVariable`` says when the process first asks, else
-    /// ``picoquic``.
-    public static let standard: PacketLoopKind = {
-        guard let text = unsafe getenv(Self.environmentVariable) else {
-            return .picoquic
+    /// ``epoll`` on Linux and ``picoquic`` elsewhere.
+    public static let standard = Self.choice.kind
+
+    /// What is wrong with ``environmentVariable``; nil when it is not set or names a loop.
+    static let complaint = Self.choice.complaint
+
+    private static let choice = Self.choose(
+        unsafe getenv(Self.environmentVariable).map { text in unsafe String(cString: text) }
+    )
+
+    /// What a value of ``environmentVariable`` means.
+    static func choose(_ value: String?) -> (kind: PacketLoopKind, complaint: String?) {
+        #if os(Linux)
+        let usual = PacketLoopKind.epoll
+        #else
+        let usual = PacketLoopKind.picoquic
+        #endif
+        guard let value, !value.isEmpty else {
+            return (kind: usual, complaint: nil)
         }
-        return unsafe PacketLoopKind(rawValue: String(cString: text)) ?? .picoquic
-    }()
+        guard let kind = PacketLoopKind(rawValue: value) else {
+            let names = Self.allCases.map(\.rawValue).joined(separator: ", ")
+            return (
+                kind: usual,
+                complaint: "unknown packet loop '\(value)' in \(Self.environmentVariable), there are \(names)"
+            )
+        }
+        return (kind: kind, complaint: nil)
+    }
 }

@@ -196,6 +196,9 @@ public final class PicoQuicExecutor: Sendable {
     }
 
     private func makeDriver(_ address: QUICAddress, isPortShared: Bool) throws(QUICError) -> any EndpointDriver {
+        if let complaint = PacketLoopKind.complaint {
+            throw QUICError(.invalidConfiguration, complaint)
+        }
         let plan: SocketPlan
         let context: QUICContext
         // The configuration first: what is wrong with it does not depend on what else runs on this host.

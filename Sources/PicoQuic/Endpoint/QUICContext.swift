@@ -38,6 +38,10 @@ final class QUICContext {
     /// What connections that are gone have left in the endpoint's sum.
     private var endedTraffic = QUICStatistics()
 
+    /// What a driver of ours has counted at its sockets.
+    var messagesRefused: UInt64 = 0
+    var messagesDropped: UInt64 = 0
+
     /// Client connections that the library will not touch again and that we have to delete, outside its callbacks.
     private var finishedClients: [OpaquePointer] = unsafe []
 
@@ -467,6 +471,8 @@ final class QUICContext {
         for connection in self.connections.all {
             statistics.traffic.add(connection.statistics)
         }
+        statistics.messagesRefused = self.messagesRefused
+        statistics.messagesDropped = self.messagesDropped
         statistics.loop = self.loop.counters
         return statistics
     }

@@ -14,6 +14,12 @@ public struct QUICEndpointStatistics: Sendable, Hashable {
     public var connectionsLive = 0
     /// The sum over all connections. Those that have ended count with their totals only.
     public var traffic = QUICStatistics()
+    /// Messages of one or more datagrams that the system refused to send; what was in them is repeated as if it were lost.
+    /// Not counted by ``PacketLoopKind/picoquic``.
+    public var messagesRefused: UInt64 = 0
+    /// Messages that arrived but were not looked at: larger than any QUIC packet, or without a sender. Not counted by
+    /// ``PacketLoopKind/picoquic``.
+    public var messagesDropped: UInt64 = 0
     /// The loop of the endpoint.
     public var loop = PacketLoopCounters()
 
@@ -26,6 +32,8 @@ public struct QUICEndpointStatistics: Sendable, Hashable {
         self.connectionsEnded &+= other.connectionsEnded
         self.connectionsLive += other.connectionsLive
         self.traffic.add(other.traffic)
+        self.messagesRefused &+= other.messagesRefused
+        self.messagesDropped &+= other.messagesDropped
         self.loop.add(other.loop)
     }
 }

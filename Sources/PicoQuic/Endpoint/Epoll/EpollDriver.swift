@@ -45,6 +45,8 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
     /// Whether the next round must begin at once.
     private var hasMore = false
     private var failures = 0
+    /// How many datagrams were larger than any packet of the library.
+    private var oversize: UInt64 = 0
 
     init(loop: PacketLoop, context: QUICContext, plan: SocketPlan) {
         self.loop = loop
@@ -183,6 +185,8 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
             if sender.blocked == nil {
                 try unsafe self.send(sender, quic)
             }
+            self.context.messagesRefused = sender.refused
+            self.context.messagesDropped = receiver.dropped &+ self.oversize
             if let error = sender.failure {
                 throw Self.socketFailure(error)
             }
@@ -246,6 +250,7 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
         _ now: UInt64
     ) {
         guard let bytes = datagram.baseAddress, datagram.count <= Int(PICOQUIC_MAX_PACKET_SIZE) else {
+            self.oversize &+= 1
             return
         }
         var connection: OpaquePointer?
