@@ -17,7 +17,7 @@ struct PacketLoopKindTests {
         #expect(choice.complaint == nil)
     }
 
-    @Test("The environment can name either", arguments: PacketLoopKind.allCases)
+    @Test("The environment can name either", arguments: PacketLoopKind.available)
     func named(kind: PacketLoopKind) {
         let choice = PacketLoopKind.choose(kind.rawValue)
         #expect(choice.kind == kind)

@@ -8,7 +8,7 @@ import WebTransport
 enum TransportKind: String, CaseIterable, CustomTestStringConvertible {
     case inMemory = "in memory"
     case lossy = "in memory, one packet in ten lost"
-    case rawQUIC = "raw QUIC on loopback"
+    case rawQUIC = "raw QUIC on loopback, by picoquic's packet loop"
     #if os(Linux)
     case rawQUICByEpoll = "raw QUIC on loopback, by our packet loop"
     #endif
@@ -33,7 +33,7 @@ enum TransportKind: String, CaseIterable, CustomTestStringConvertible {
             switch self {
             case .inMemory: InMemoryFixture(configuration, loss: 0)
             case .lossy: InMemoryFixture(configuration, loss: 0.1)
-            case .rawQUIC: try await PicoQuicFixture(configuration)
+            case .rawQUIC: try await PicoQuicFixture(configuration, packetLoop: .picoquic)
             #if os(Linux)
             case .rawQUICByEpoll: try await PicoQuicFixture(configuration, packetLoop: .epoll)
             #endif

@@ -64,14 +64,14 @@ struct ConnectionOptions: ParsableArguments {
         name: .customLong("loop"),
         help: ArgumentHelp(
             """
-            What carries the packets: \(PacketLoopKind.allCases.map(\.rawValue).joined(separator: ", ")). epoll receives \
+            What carries the packets: \(PacketLoopKind.available.map(\.rawValue).joined(separator: ", ")). epoll receives \
             and sends in batches, on Linux (default: $\(PacketLoopKind.environmentVariable), else epoll where it is).
             """,
             valueName: "name"
         ),
         transform: { name in
-            guard let loop = PacketLoopKind(rawValue: name) else {
-                let names = PacketLoopKind.allCases.map(\.rawValue).joined(separator: ", ")
+            guard let loop = PacketLoopKind(rawValue: name), PacketLoopKind.available.contains(loop) else {
+                let names = PacketLoopKind.available.map(\.rawValue).joined(separator: ", ")
                 throw ValidationError("unknown packet loop '\(name)', there are \(names)")
             }
             return loop

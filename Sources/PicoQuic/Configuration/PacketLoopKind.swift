@@ -15,6 +15,15 @@ public enum PacketLoopKind: String, CaseIterable, Sendable {
     /// A loop of ours, which receives and sends in batches (recvmmsg, UDP GRO and GSO). Linux only.
     case epoll
 
+    /// Those that this system has; the usual one comes last.
+    public static let available: [PacketLoopKind] = {
+        #if os(Linux)
+        return [.picoquic, .epoll]
+        #else
+        return [.picoquic]
+        #endif
+    }()
+
     /// The environment variable that chooses the loop for endpoints which do not.
     public static let environmentVariable = "MOQINGBIRD_LOOP"
 
@@ -31,16 +40,12 @@ public enum PacketLoopKind: String, CaseIterable, Sendable {
 
     /// What a value of ``environmentVariable`` means.
     static func choose(_ value: String?) -> (kind: PacketLoopKind, complaint: String?) {
-        #if os(Linux)
-        let usual = PacketLoopKind.epoll
-        #else
-        let usual = PacketLoopKind.picoquic
-        #endif
+        let usual = Self.available.last ?? .picoquic
         guard let value, !value.isEmpty else {
             return (kind: usual, complaint: nil)
         }
         guard let kind = PacketLoopKind(rawValue: value) else {
-            let names = Self.allCases.map(\.rawValue).joined(separator: ", ")
+            let names = Self.available.map(\.rawValue).joined(separator: ", ")
             return (
                 kind: usual,
                 complaint: "unknown packet loop '\(value)' in \(Self.environmentVariable), there are \(names)"

@@ -53,6 +53,10 @@ final class NetworkWorld: Sendable {
         server.retryPolicy = plan.retry
         server.statelessResetSeed = Self.resetSeed
         server.maximumConnections = UInt32(plan.maximumConnections)
+        // Seeds that follow each other have all combinations of packet loops.
+        let loops = PacketLoopKind.available
+        server.packetLoop = loops[Int(context.seed % UInt64(loops.count))]
+        let clientLoop = loops[Int(context.seed / 2 % UInt64(loops.count))]
         self.server = ServerNode(
             context: context,
             configuration: server,
@@ -62,6 +66,7 @@ final class NetworkWorld: Sendable {
         self.clients = plan.clientBounds.map { bounds in
             var client = Self.configuration(plan, bounds: bounds)
             client.verification = .pinned([certificate.fingerprint])
+            client.packetLoop = clientLoop
             return PicoQuicExecutor(label: "chaos-client", configuration: client)
         }
         for client in self.clients { context.watch(client, "a client's endpoint") }
