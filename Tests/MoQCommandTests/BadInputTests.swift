@@ -93,6 +93,27 @@ struct BadInputTests {
         BadInput("namespaces moqt://127.0.0.1:4433 a --duration soon", 64, "--duration", "soon"),
         BadInput("bench wake --count 0", 64, "--count"),
         BadInput("bench timers --count 0", 64, "--count"),
+        BadInput("bench throughput --duration 0", 64, "--duration", "86400"),
+        BadInput("bench throughput --warm-up 3601", 64, "--warm-up", "3600"),
+        BadInput("bench throughput --size 23", 64, "--size", "24"),
+        BadInput("bench throughput --size 5000 --datagrams", 64, "--size", "datagram"),
+        BadInput("bench throughput --datagrams --subgroups 2 --size 100", 64, "--datagrams", "--subgroups"),
+        BadInput("bench throughput --group-size 0", 64, "--group-size"),
+        BadInput("bench throughput --group-size 2 --subgroups 3", 64, "--subgroups", "--group-size"),
+        BadInput("bench throughput --relay-pid 1", 64, "--relay-pid", "URL"),
+        BadInput("bench throughput moqt://127.0.0.1:4433 --relay-pid 0", 64, "--relay-pid"),
+        BadInput("bench latency --rate 0", 64, "--rate", "1000000"),
+        BadInput("bench latency --loop warp", 64, "--loop", "warp", "epoll"),
+        BadInput("bench fanout --subscribers 8001", 64, "--subscribers", "8000"),
+        BadInput("bench fanout --ramp 0", 64, "--ramp"),
+        BadInput("bench slow --share 1", 64, "--share"),
+        BadInput("bench slow --subscribers 1", 64, "--subscribers"),
+        BadInput("bench slow --datagrams --size 100", 64, "--datagrams"),
+        BadInput("bench churn moqt://127.0.0.1:4433 --at-once 0", 64, "--at-once", "1000"),
+        BadInput("bench churn moqt://127.0.0.1:4433 -n a", 64, "--namespace", "--track"),
+        BadInput("bench churn moqt://127.0.0.1:4433 \(track) --subscriptions 2", 64, "--track", "--subscriptions"),
+        BadInput("bench idle moqt://127.0.0.1:4433", 64, "--relay-pid"),
+        BadInput("bench idle moqt://127.0.0.1:4433 --relay-pid 1 --sessions 0", 64, "--sessions", "8000"),
     ]
 
     @Test("A command line that makes no sense ends with status 64", arguments: senseless)
@@ -119,6 +140,10 @@ struct BadInputTests {
         BadInput("fetch moqt://127.0.0.1:9 --insecure \(track) --output /nowhere/file", 1, "/nowhere/file"),
         BadInput("status moqt://127.0.0.1:9 --insecure \(track)", 1, "127.0.0.1:9"),
         BadInput("probe moqt://127.0.0.1:9 --insecure", 1, "127.0.0.1:9"),
+        BadInput("bench throughput moqt://127.0.0.1:9 --insecure", 1, "127.0.0.1:9"),
+        BadInput("bench churn moqt://127.0.0.1:9 --insecure", 1, "127.0.0.1:9"),
+        BadInput("bench idle moqt://127.0.0.1:9 --insecure --relay-pid 2147483647", 1, "--relay-pid", "2147483647"),
+        BadInput("bench fanout moqt://127.0.0.1:9 --insecure --relay-pid 2147483647", 1, "--relay-pid", "2147483647"),
         BadInput("namespaces moqt://127.0.0.1:9 --insecure", 1, "127.0.0.1:9"),
     ]
 

@@ -147,11 +147,12 @@ struct LifecycleTests {
         try await relay.stop()
     }
 
-    @Test("A call onto the idle loop is measured")
+    @Test("Calls onto an idle and onto a busy loop are measured")
     func wake() async throws {
         let ending = try await ChildProcess(["bench", "wake", "--count", "50"], input: Data()).ending()
         #expect(ending.status == 0, "\(ending.complaints)")
         #expect(ending.output.contains("call onto idle loop   p50/p99 us "))
+        #expect(ending.output.contains("call onto busy loop   p50/p99 us "))
     }
 }
 

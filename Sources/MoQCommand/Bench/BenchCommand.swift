@@ -6,10 +6,20 @@ internal import ArgumentParser
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure this machine and the transport, or put a relay under load.",
+        abstract: "Put a relay under load, or measure the transport and this machine.",
+        discussion: """
+            throughput, latency, fanout and slow make a load, for any relay whose URL they get, or without a relay; churn \
+            and idle are for relays; the others measure parts of this program.
+
+              moq bench throughput
+              moq bench latency moqt://127.0.0.1:4433 --insecure --rate 1000
+              moq bench fanout moqt://127.0.0.1:4433 --insecure --subscribers 200 --json
+            """,
         subcommands: [
-            BenchWakeCommand.self, BenchTimersCommand.self, BenchChurnCommand.self, BenchSlowReaderCommand.self,
-            BenchBlockedPriorityCommand.self, BenchFarewellCommand.self, BenchWireCommand.self,
+            BenchThroughputCommand.self, BenchLatencyCommand.self, BenchFanoutCommand.self, BenchSlowCommand.self,
+            BenchChurnCommand.self, BenchIdleCommand.self, BenchWireCommand.self, BenchWakeCommand.self,
+            BenchTimersCommand.self, BenchSlowReaderCommand.self, BenchBlockedPriorityCommand.self,
+            BenchFarewellCommand.self,
         ]
     )
 }
@@ -18,17 +28,24 @@ struct BenchCommand: AsyncParsableCommand {
 struct BenchWakeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "wake",
-        abstract: "Measure how long a call from another thread onto the idle loop takes.",
+        abstract: "Measure how long a call from another thread onto a loop takes.",
         discussion: """
-            Starts a packet loop, lets it fall asleep before every call, and prints the time from the call to its \
-            answer, in microseconds.
+            Starts a packet loop and calls it from another thread: when it has fallen asleep, then while it is always \
+            busy with work of 50 microseconds at a time. Prints the time from the call until it runs, and until its answer \
+            is back, in microseconds.
 
-              moq bench wake --count 5000
+              moq bench wake --count 5000 --loop epoll
             """
     )
 
-    @Option(help: ArgumentHelp("How many calls to make.", valueName: "calls"))
+    @Option(help: ArgumentHelp("How many calls of each kind to make.", valueName: "calls"))
     var count = 2_000
+
+    @Flag(help: "Print one JSON object instead of text.")
+    var json = false
+
+    @OptionGroup(title: "Connection")
+    var connection: ConnectionOptions
 
     func validate() throws {
         guard (1...10_000_000).contains(self.count) else {
@@ -37,7 +54,7 @@ struct BenchWakeCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await WakeRun(count: self.count).run()
+        try await WakeRun(count: self.count, packetLoop: self.connection.packetLoop, isJSON: self.json).run()
     }
 }
 
@@ -103,45 +120,5 @@ struct BenchWireCommand: ParsableCommand {
 
     func run() throws {
         try WireRun(objects: self.objects, payloadLength: self.bytes, isJSON: self.json).run()
-    }
-}
-
-/// `moq bench churn`.
-struct BenchChurnCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "churn",
-        abstract: "Connect to a relay, subscribe and disconnect, many times in a row.",
-        discussion: """
-            Every cycle opens a connection, subscribes to the track (whether or not it exists), and closes the \
-            connection again. Afterwards the relay's live counters have to be what they were before: send it SIGUSR1.
-
-              moq bench churn moqt://127.0.0.1:4433 --insecure --cycles 1000 -n demo -t clock
-            """
-    )
-
-    @Argument(help: ArgumentHelp("The relay.", valueName: "url"), transform: { try EndpointURL(parsing: $0) })
-    var url: EndpointURL
-
-    @Option(help: ArgumentHelp("How many cycles to run.", valueName: "count"))
-    var cycles = 1_000
-
-    @OptionGroup(title: "Track")
-    var track: TrackOptions
-
-    @OptionGroup(title: "Trusting the relay")
-    var trust: ClientTrustOptions
-
-    @OptionGroup(title: "Connection")
-    var connection: ConnectionOptions
-
-    func validate() throws {
-        guard (1...100_000_000).contains(self.cycles) else {
-            throw ValidationError("--cycles must be 1 to 100000000")
-        }
-    }
-
-    func run() async throws {
-        self.connection.startLogging()
-        try await ChurnRun(self).run()
     }
 }

@@ -4,20 +4,54 @@ internal import PicoQuic
 
 /// `moq bench wake`, running.
 struct WakeRun {
-    /// How many calls to make.
+    /// How much a busy loop does at a time.
+    private static let work = Duration.microseconds(50)
+
+    /// How many calls to make of each kind.
     var count: Int
+    /// Which loop is called.
+    var packetLoop: PacketLoopKind
+    /// Whether to print one JSON object.
+    var isJSON: Bool
 
     /// Measures and prints. A signal ends the process at once.
     func run() async throws {
-        let report: LoopWakeBenchmark.Report
+        let idle: LoopWakeBenchmark.Report
+        let busy: LoopWakeBenchmark.Report
         do {
-            report = try await LoopWakeBenchmark.run(rounds: self.count)
+            idle = try await LoopWakeBenchmark.run(rounds: self.count, packetLoop: self.packetLoop)
+            busy = try await LoopWakeBenchmark.run(rounds: self.count, work: Self.work, packetLoop: self.packetLoop)
         } catch {
             throw CommandFailure("\(error)")
         }
-        StandardStreams.say("calls                 \(report.rounds)")
-        StandardStreams.say("call onto idle loop   p50/p99 us \(Self.pair(report.arrivalMedian, report.arrival99))")
-        StandardStreams.say("call and answer       p50/p99 us \(Self.pair(report.roundTripMedian, report.roundTrip99))")
+        guard !self.isJSON else {
+            var json = JSONObject()
+            json.add("command", .text("wake"))
+            json.add("loop", .text(self.packetLoop.rawValue))
+            json.add("calls", UInt64(self.count))
+            json.add("idle_us", .object(Self.json(idle)))
+            json.add("busy_us", .object(Self.json(busy)))
+            StandardStreams.say(json.rendered)
+            return
+        }
+        StandardStreams.say("calls                 \(self.count)")
+        for (name, report) in [("idle", idle), ("busy", busy)] {
+            StandardStreams.say(
+                "call onto \(name) loop   p50/p99 us \(Self.pair(report.arrivalMedian, report.arrival99))"
+            )
+            StandardStreams.say(
+                "call and answer       p50/p99 us \(Self.pair(report.roundTripMedian, report.roundTrip99))"
+            )
+        }
+    }
+
+    private static func json(_ report: LoopWakeBenchmark.Report) -> JSONObject {
+        var json = JSONObject()
+        json.add("arrival_p50", .decimal(report.arrivalMedian))
+        json.add("arrival_p99", .decimal(report.arrival99))
+        json.add("answer_p50", .decimal(report.roundTripMedian))
+        json.add("answer_p99", .decimal(report.roundTrip99))
+        return json
     }
 
     private static func pair(_ median: Double, _ high: Double) -> String {

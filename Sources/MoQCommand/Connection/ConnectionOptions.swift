@@ -10,6 +10,7 @@ struct ConnectionOptions: ParsableArguments {
     private static let defaultCongestionControl = QUICConfiguration(applicationProtocols: []).congestionControl
 
     @Option(
+        name: [.customLong("drafts"), .customLong("draft")],
         help: ArgumentHelp(
             "The drafts of MoQ Transport to use, the preferred one first (default: \(DraftList.all.text)).",
             valueName: "numbers"

@@ -6,6 +6,8 @@ enum JSONValue: Hashable, Sendable {
     case bool(Bool)
     /// Any integer of 64 bits, written in full.
     case integer(UInt64)
+    /// A number with three decimals.
+    case decimal(Double)
     case text(String)
     case array([JSONValue])
     case object(JSONObject)
@@ -32,6 +34,7 @@ enum JSONValue: Hashable, Sendable {
         case .null: "null"
         case .bool(let value): value ? "true" : "false"
         case .integer(let value): "\(value)"
+        case .decimal(let value): value.isFinite ? Quantity.decimal(value, digits: 3) : "null"
         case .text(let text): Self.quoted(text)
         case .array(let values): "[" + values.map(\.rendered).joined(separator: ",") + "]"
         case .object(let object): object.rendered

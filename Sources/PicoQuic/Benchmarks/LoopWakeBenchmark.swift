@@ -2,8 +2,8 @@
 
 import PacketLoop
 
-/// Measures what a call from another thread onto an idle loop costs: the loop sleeps in the system's wait when the call
-/// is made, has to be woken, and answers.
+/// Measures what a call from another thread onto a loop costs. An idle loop sleeps in the system's wait when the call is
+/// made, and has to be woken; a busy one looks when it has done what it is at.
 public enum LoopWakeBenchmark {
     /// Microseconds, from the call until it runs on the loop, and until its answer is back.
     public struct Report: Sendable, CustomStringConvertible {
@@ -22,7 +22,7 @@ public enum LoopWakeBenchmark {
         public var description: String {
             let figures = [self.arrivalMedian, self.arrival99, self.roundTripMedian, self.roundTrip99]
                 .map { "\(($0 * 10).rounded() / 10)" }
-            return "\(self.rounds) calls onto the idle loop: p50 \(figures[0]) us, p99 \(figures[1]) us; "
+            return "\(self.rounds) calls onto the loop: p50 \(figures[0]) us, p99 \(figures[1]) us; "
                 + "with the answer p50 \(figures[2]) us, p99 \(figures[3]) us"
         }
     }
@@ -32,17 +32,25 @@ public enum LoopWakeBenchmark {
     /// - Parameters:
     ///   - rounds: how many calls.
     ///   - pause: how long the loop is left alone before each call, so that it really sleeps.
+    ///   - work: of how much work at a time the loop always has some more to do; nil for a loop that has none.
+    ///   - packetLoop: which loop.
     /// - Throws: errors of the start.
     public static func run(
         rounds: Int = 1_000,
-        pause: Duration = .microseconds(500)
+        pause: Duration = .microseconds(500),
+        work: Duration? = nil,
+        packetLoop: PacketLoopKind = .standard
     ) async throws -> Report {
         var configuration = QUICConfiguration(applicationProtocols: ["wake"])
         configuration.verification = .insecure
+        configuration.packetLoop = packetLoop
         let endpoint = PicoQuicExecutor(label: "wake-bench", configuration: configuration)
         try await endpoint.start(on: .loopback(port: 0))
         let loop = endpoint.loop
         let clock = ContinuousClock()
+        if let work {
+            try await loop.run { self.keepBusy(loop, work) }
+        }
         var arrivals: [Double] = []
         var roundTrips: [Double] = []
         for _ in 0..<max(rounds, 1) {
@@ -63,6 +71,13 @@ public enum LoopWakeBenchmark {
             roundTripMedian: self.quantile(0.5, of: roundTrips),
             roundTrip99: self.quantile(0.99, of: roundTrips)
         )
+    }
+
+    /// Works for a while, in every turn of the loop until it ends.
+    private static func keepBusy(_ loop: PacketLoop, _ work: Duration) {
+        let end = ContinuousClock.now + work
+        while ContinuousClock.now < end {}
+        loop.schedule(after: .zero) { self.keepBusy(loop, work) }
     }
 
     static func microseconds(_ duration: Duration) -> Double {
