@@ -78,7 +78,7 @@ let package = Package(
         ),
         .target(
             name: "MoQRelay",
-            dependencies: ["MoQ", "MoQWire", "WebTransport", "PacketLoop", deque, logging],
+            dependencies: ["MoQ", "MoQProtocol", "MoQWire", "WebTransport", "PacketLoop", deque, logging],
             swiftSettings: settings
         ),
         .target(

@@ -44,6 +44,10 @@ struct TrackIntegrityTests {
             }
         }
 
+        mutating func receive(_ part: [UInt8], isLast: Bool, in watch: SubgroupWatch) throws {
+            try unsafe self.integrity.receive(payload: part.span.bytes, isLast: isLast, in: watch)
+        }
+
         mutating func status(_ status: ObjectStatus, at id: UInt64, in watch: SubgroupWatch) throws {
             try self.integrity.begin(ObjectHeader(objectID: id, payloadLength: 0, status: status), in: watch)
         }
@@ -171,6 +175,24 @@ struct TrackIntegrityTests {
         try track.send(0, [1, 2, 3, 4], in: second)
         try track.send(1, in: second)
         try track.finish(second)
+    }
+
+    @Test("M1: of two that arrive at the same time the second can be complete first", arguments: DraftProfile.all)
+    func overtaken(profile: DraftProfile) throws {
+        for isSame in [true, false] {
+            var track = Track(profile)
+            let first = try track.open(1)
+            try track.integrity.begin(ObjectHeader(objectID: 0, payloadLength: 4), in: first)
+            try track.receive([1, 2], isLast: false, in: first)
+            try track.send(0, [1, 2, 3, 4], in: try track.open(1))
+            if isSame {
+                try track.receive([3, 4], isLast: true, in: first)
+            } else {
+                #expect(throws: MalformedTrack.self) {
+                    try track.receive([3, 5], isLast: true, in: first)
+                }
+            }
+        }
     }
 
     @Test("Subgroups that interleave, and come late, are sound", arguments: DraftProfile.all)

@@ -191,6 +191,7 @@ extension StatisticsReport {
             [
                 "in": .of(relay.objectsIn), "out": .of(relay.objectsOut), "bytes_in": .of(relay.bytesIn),
                 "bytes_out": .of(relay.bytesOut), "unwanted": .of(relay.objectsWithoutSubscriber),
+                "duplicates": .of(relay.objectsDuplicate), "contradictions": .of(relay.tracksContradicted),
             ]
         )
         self.add(
@@ -206,8 +207,7 @@ extension StatisticsReport {
                 "sessions": .of(relay.sessionsRefused), "requests": .of(relay.requestsOverLimit),
                 "not_found": .of(relay.tracksNotFound), "rendezvous": .of(relay.rendezvousTimeouts),
                 "timeouts": .of(relay.upstreamTimeouts),
-                "cut_off": .of(relay.subscribersCutOff), "subgroups": .of(relay.subgroupsRefused),
-                "cut_short": .of(relay.subgroupsCutShort),
+                "cut_off": .of(relay.subscribersCutOff), "cut_short": .of(relay.subgroupsCutShort),
             ]
         )
     }

@@ -38,6 +38,8 @@ public struct TrackIntegrity {
     private var end: Location?
     private var recent: [RecentObject] = []
     private var oldestRecent = 0
+    /// Whether an object was ever complete before one that is the same and began earlier.
+    private var hasOvertaken = false
     /// What came last in a fetch.
     private var fetched: (group: GroupRecord, subgroup: SubgroupRecord)?
 
@@ -45,6 +47,13 @@ public struct TrackIntegrity {
     public init(profile: DraftProfile) {
         self.hasOneWay = profile.tracksHaveOneForwardingPreference
         self.hasMandatoryProperties = profile.hasMandatoryProperties
+    }
+
+    /// Begins a track that several publishers bring, each of which is judged by the rules of its draft already: what all of
+    /// them together send has to be one track.
+    public init() {
+        self.hasOneWay = false
+        self.hasMandatoryProperties = false
     }
 
     /// How many things are remembered: groups, subgroups, runs of objects, gaps and objects.
@@ -367,12 +376,16 @@ public struct TrackIntegrity {
     private mutating func complete(_ arriving: ArrivingObject) throws(MalformedTrack) {
         var object = arriving.object
         object.digest = arriving.digest.value
-        if arriving.isKnown, let other = self.recent.first(where: { $0.location == object.location }) {
-            guard other.digest == object.digest else {
+        // Of two that arrive at the same time the one that began later can be complete first.
+        if arriving.isKnown || self.hasOvertaken,
+            let other = self.recent.first(where: { $0.location == object.location })
+        {
+            guard other.digest == object.digest, other.length == object.length else {
                 throw MalformedTrack("object \(object.location) came with two payloads")
             }
             return
         }
+        self.hasOvertaken = self.hasOvertaken || arriving.isKnown
         guard self.recent.count == Self.recentCapacity else {
             self.recent.append(object)
             return

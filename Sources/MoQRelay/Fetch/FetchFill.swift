@@ -13,6 +13,8 @@ import WebTransport
 ///     └── REQUEST_ERROR, cancel() ───────────────────────────► over(failed)
 /// ```
 ///
+/// A publisher that does not have the track is followed by the next one.
+///
 /// What arrives goes into the cache and into a buffer that the subscribers' fetches read at their own speed. The publisher
 /// waits when the fastest of them is behind; the others do not hold it up: the buffer forgets what the fastest has read as
 /// soon as it is too long, and who has missed that goes on by itself.
@@ -53,14 +55,16 @@ final class FetchFill: FetchConsumer {
     let end: FetchEnd
     /// The order of the groups.
     let order: GroupOrder
-    /// Whether an upstream relay is asked.
-    let isFromUpstream: Bool
+    /// Whether upstream relays are asked, too.
+    let mayGoUp: Bool
     private(set) var state = State.asked
     /// The number of the first item that is still in the buffer.
     private(set) var base = 0
 
     private let ledger: RelayLedger
-    private let cache: TrackCache?
+    private var cache: TrackCache?
+    /// Who can still be asked, the one that is next first.
+    private var sources: [RelayPeer]
     private weak var relay: MoQRelay?
     private var receiver: FetchReceiver?
     private var readers: [RelayFetch] = []
@@ -76,24 +80,33 @@ final class FetchFill: FetchConsumer {
         from first: Location,
         through end: FetchEnd,
         order: GroupOrder,
-        cache: TrackCache?,
-        isFromUpstream: Bool,
+        sources: [RelayPeer],
+        mayGoUp: Bool,
         relay: MoQRelay
     ) {
         self.name = name
         self.first = first
         self.end = end
         self.order = order
-        self.cache = cache
-        self.isFromUpstream = isFromUpstream
+        self.sources = sources
+        self.mayGoUp = mayGoUp
         self.relay = relay
         self.ledger = relay.ledger
         self.cursor = first
-        self.ledger.counters.live.upstreamFetches += 1
     }
 
-    /// Asks the publisher.
-    func start(on session: MoQSession) {
+    /// Asks the next one that can be asked. Returns false when there is none.
+    func askNext() -> Bool {
+        self.sources.removeAll { $0.isGoingAway || !$0.session.isOpen }
+        guard !self.sources.isEmpty else {
+            return false
+        }
+        let source = self.sources.removeFirst()
+        if self.receiver == nil {
+            self.ledger.counters.live.upstreamFetches += 1
+        }
+        // A track that is being received keeps its memory, whoever is asked for the rest.
+        self.cache = self.relay?.tracks[self.name]?.cache ?? self.relay?.cache(of: self.name, from: source)
         self.ledger.counters.upstreamFetches &+= 1
         let request = FetchRequest(
             track: self.name,
@@ -101,9 +114,10 @@ final class FetchFill: FetchConsumer {
             through: self.end,
             parameters: FetchParameters(groupOrder: self.order)
         )
-        self.receiver = session.fetch(request, consumer: self) { [weak self] result in
+        self.receiver = source.session.fetch(request, consumer: self) { [weak self] result in
             self?.answered(result)
         }
+        return true
     }
 
     /// Whether it is over.
@@ -218,6 +232,9 @@ final class FetchFill: FetchConsumer {
             }
             self.notify()
         case .failure(let error):
+            guard error.requestError != .doesNotExist || !self.askNext() else {
+                return
+            }
             self.finish(.failed(TrackForwarder.downstreamCode(forFetch: error), error.message))
         }
     }

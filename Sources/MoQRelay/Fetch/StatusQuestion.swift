@@ -6,25 +6,28 @@ import PacketLoop
 
 /// One TRACK_STATUS of the relay, for any number of the same of its subscribers. (loop)
 ///
+/// A publisher that does not have the track is followed by the next one.
+///
 /// That there is one at a time about each track also bounds what a ring of relays can do that do not recognise it: the
 /// question waits for itself until its time is over, instead of going round.
 final class StatusQuestion {
-    /// What is asked, and whom.
+    /// What is asked, and whether upstream relays are asked, too.
     struct Key: Hashable {
         let name: FullTrackName
-        let source: ObjectIdentifier
+        let mayGoUp: Bool
     }
 
     private let key: Key
-    private let source: RelayPeer
+    /// Who can still be asked, the one that is next first.
+    private var sources: [RelayPeer]
     private weak var relay: MoQRelay?
     private var waiting: [IncomingTrackStatus] = []
     private var query: TrackStatusQuery?
     private var timer: LoopTimer?
 
-    init(_ key: Key, source: RelayPeer, relay: MoQRelay) {
+    init(_ key: Key, sources: [RelayPeer], relay: MoQRelay) {
         self.key = key
-        self.source = source
+        self.sources = sources
         self.relay = relay
     }
 
@@ -49,13 +52,31 @@ final class StatusQuestion {
                 request.reject(.timeout, reason: "the publisher does not answer")
             }
         }
-        self.query = self.source.session.trackStatus(of: self.key.name) { [weak self] result in
+        if !self.askNext() {
+            for request in self.finish() {
+                request.reject(.doesNotExist, reason: "nobody publishes the track")
+            }
+        }
+    }
+
+    /// Asks the next one that can be asked. Returns false when there is none.
+    private func askNext() -> Bool {
+        self.sources.removeAll { !$0.session.isOpen }
+        guard !self.sources.isEmpty else {
+            return false
+        }
+        let source = self.sources.removeFirst()
+        self.query = source.session.trackStatus(of: self.key.name) { [weak self] result in
             self?.answered(result)
         }
+        return true
     }
 
     private func answered(_ result: Result<RequestOk, MoQError>) {
         guard self.query != nil else {
+            return
+        }
+        if case .failure(let error) = result, error.requestError == .doesNotExist, self.askNext() {
             return
         }
         for request in self.finish() {
@@ -80,7 +101,7 @@ final class StatusQuestion {
         }
         let query = self.query
         self.query = nil
-        if query != nil {
+        if self.relay?.questions[self.key] === self {
             self.relay?.questions[self.key] = nil
         }
         query?.cancel()

@@ -34,24 +34,38 @@ extension MoQRelay {
             request.accept(largest: track.largest, properties: track.properties)
             return
         }
-        guard let source = self.source(of: name, mayGoUp: !peer.isUpstream) else {
+        let key = StatusQuestion.Key(name: name, mayGoUp: !peer.isUpstream)
+        if let question = self.questions[key] {
+            question.ask(for: request)
+            return
+        }
+        let sources = self.sources(of: name, mayGoUp: key.mayGoUp)
+        guard !sources.isEmpty else {
             self.ledger.counters.tracksNotFound &+= 1
             request.reject(.doesNotExist, reason: "nobody publishes the track")
             return
         }
-        let key = StatusQuestion.Key(name: name, source: ObjectIdentifier(source))
-        let question = self.questions[key] ?? StatusQuestion(key, source: source, relay: self)
+        let question = StatusQuestion(key, sources: sources, relay: self)
         self.questions[key] = question
         question.ask(for: request)
     }
 
-    /// Who can be asked for what is not known of a track: the publisher in use, or else the one that would be subscribed to.
-    /// An upstream relay only if it may be.
+    /// Who is asked first for what is not known of a track. An upstream relay only if it may be.
     func source(of name: FullTrackName, mayGoUp: Bool = true) -> RelayPeer? {
-        if let upstream = self.tracks[name]?.upstream, upstream.state == .established, !upstream.owner.isClosed {
-            return mayGoUp || !upstream.owner.isUpstream ? upstream.owner : nil
+        self.sources(of: name, mayGoUp: mayGoUp).first
+    }
+
+    /// Who can be asked for what is not known of a track, in this order: those that it comes from, those that announced its
+    /// namespace, and the upstream relays, if they may be.
+    func sources(of name: FullTrackName, mayGoUp: Bool) -> [RelayPeer] {
+        let feeds = (self.tracks[name]?.upstreams ?? []).filter { $0.state == .established }
+        var found = feeds.reversed().map(\.owner).filter { !$0.isClosed && (mayGoUp || !$0.isUpstream) }
+        let announcers = self.announcers(of: name.namespace, includingUpstream: mayGoUp)
+        let upstreams = mayGoUp ? self.upstreams.compactMap { $0.source(of: name.namespace) } : []
+        for peer in announcers + upstreams where !found.contains(where: { $0 === peer }) {
+            found.append(peer)
         }
-        return self.publisher(of: name.namespace, mayGoUp: mayGoUp)
+        return found
     }
 
     /// A fetch of the relay that brings everything from `first` through `end`: one that is under way where there is one, or
@@ -68,21 +82,20 @@ extension MoQRelay {
         if let fill = underWay, fill.end.location >= end.location {
             return fill
         }
-        guard let source = self.source(of: name, mayGoUp: mayGoUp), !source.isGoingAway, source.session.isOpen else {
-            return nil
-        }
-        self.ledger.counters.cacheMisses &+= 1
         let fill = FetchFill(
             name,
             from: first,
             through: end,
             order: order,
-            cache: self.cache(of: name, from: source),
-            isFromUpstream: source.isUpstream,
+            sources: self.sources(of: name, mayGoUp: mayGoUp),
+            mayGoUp: mayGoUp,
             relay: self
         )
+        guard fill.askNext() else {
+            return nil
+        }
+        self.ledger.counters.cacheMisses &+= 1
         self.fills[name, default: []].append(fill)
-        fill.start(on: source.session)
         return fill
     }
 
@@ -90,7 +103,7 @@ extension MoQRelay {
     /// farthest.
     func fillUnderWay(_ name: FullTrackName, covering location: Location, mayGoUp: Bool = true) -> FetchFill? {
         let fills = self.fills[name] ?? []
-        return fills.filter { $0.covers(location) && (mayGoUp || !$0.isFromUpstream) }.max {
+        return fills.filter { $0.covers(location) && (mayGoUp || !$0.mayGoUp) }.max {
             $0.end.location < $1.end.location
         }
     }

@@ -30,7 +30,12 @@ extension MoQRelay {
             track.subscribe(request, from: peer)
             return
         }
-        guard let publisher = self.publisher(of: name.namespace, mayGoUp: !peer.isUpstream) else {
+        let publishers = self.publishers(
+            of: name,
+            includingUpstream: !peer.isUpstream,
+            limit: self.configuration.maximumPublishersPerTrack
+        )
+        guard !publishers.isEmpty else {
             self.awaitPublisher(request, from: peer)
             return
         }
@@ -39,7 +44,9 @@ extension MoQRelay {
             return
         }
         track.subscribe(request, from: peer)
-        track.openUpstream(on: publisher)
+        for publisher in publishers {
+            track.ask(publisher)
+        }
     }
 
     // MARK: Waiting for a publisher
@@ -57,7 +64,6 @@ extension MoQRelay {
             return
         }
         track.isAwaitingPublisher = true
-        self.awaitedTracks.insert(track)
         track.subscribe(request, from: peer)
         track.settle()
     }
@@ -71,16 +77,13 @@ extension MoQRelay {
         return min(.milliseconds(Int64(clamping: wanted)), limit)
     }
 
-    /// A namespace was announced: the tracks in it that subscribers wait for are asked for.
+    /// A namespace was announced: its publisher is asked for the tracks in it that subscribers have or wait for; an upstream
+    /// relay for those alone that nobody has.
     func publisherAppeared(_ peer: RelayPeer, in namespace: TrackNamespace) {
-        for track in self.awaitedTracks.all(under: namespace) where track.isAwaitingPublisher {
+        for track in self.tracksByNamespace.all(under: namespace)
+        where !peer.isUpstream || track.isAwaitingPublisher && track.mayGoUp {
             track.publisherAppeared(peer)
         }
-    }
-
-    /// A track that was waited for has a publisher, or nobody waits for it any more.
-    func rendezvousEnded(_ track: TrackForwarder) {
-        self.awaitedTracks.remove(track)
     }
 
     func publish(_ request: IncomingPublish, from peer: RelayPeer) {
@@ -122,6 +125,7 @@ extension MoQRelay {
     func trackEnded(_ track: TrackForwarder) {
         if self.tracks[track.name] === track {
             self.tracks[track.name] = nil
+            self.tracksByNamespace.remove(track)
         }
     }
 
@@ -205,36 +209,51 @@ extension MoQRelay {
         }
         let track = TrackForwarder(name: name, relay: self, ledger: self.ledger)
         self.tracks[name] = track
+        self.tracksByNamespace.insert(track)
         return track
     }
 
-    /// The session that is asked for tracks of this namespace: of the longest announced beginning of it the newest
-    /// publisher that is not about to leave, and not among those that were asked in vain; and if there is none, the first
-    /// upstream relay of which the same can be said. `mayGoUp` is false for what an upstream relay wants: no other one is
-    /// asked for that.
-    func publisher(
+    /// The sessions that can be asked for a track and have not been: the publishers of all announced namespaces that its own
+    /// begins with, those of longer ones first, and of each the newest first, as far as they are not about to leave; and if
+    /// there is none, the first upstream relay of which the same can be said. `includingUpstream` is false for what an
+    /// upstream relay wants: no other one is asked for that.
+    func publishers(
+        of name: FullTrackName,
+        besides asked: Set<UInt64> = [],
+        includingUpstream: Bool = false,
+        limit: Int
+    ) -> [RelayPeer] {
+        var found = self.announcers(of: name.namespace, includingUpstream: includingUpstream) {
+            $0.upstreams[name] == nil && !asked.contains($0.number)
+        }
+        if found.count > limit {
+            found.removeLast(found.count - limit)
+        }
+        if found.isEmpty, includingUpstream, limit > 0 {
+            let sources = self.upstreams.lazy.compactMap { $0.source(of: name.namespace) }
+            if let source = sources.first(where: { $0.upstreams[name] == nil && !asked.contains($0.number) }) {
+                found.append(source)
+            }
+        }
+        return found
+    }
+
+    /// The publishers of all announced namespaces that this one begins with, in the order in which they are to be asked.
+    func announcers(
         of namespace: TrackNamespace,
-        besides asked: Set<ObjectIdentifier> = [],
-        mayGoUp: Bool
-    ) -> RelayPeer? {
+        includingUpstream: Bool,
+        where isWanted: (RelayPeer) -> Bool = { _ in true }
+    ) -> [RelayPeer] {
+        var found: [RelayPeer] = []
         for (_, announcements) in self.announcements.prefixes(of: namespace).reversed() {
-            let candidate = announcements.last {
-                !$0.owner.isGoingAway && $0.owner.session.isOpen && !asked.contains(ObjectIdentifier($0.owner))
-                    && (mayGoUp || !$0.owner.isUpstream)
-            }
-            if let candidate {
-                return candidate.owner
-            }
-        }
-        guard mayGoUp else {
-            return nil
-        }
-        for upstream in self.upstreams {
-            if let peer = upstream.source(of: namespace), !asked.contains(ObjectIdentifier(peer)) {
-                return peer
+            for owner in announcements.reversed().map(\.owner)
+            where !owner.isGoingAway && owner.session.isOpen && (includingUpstream || !owner.isUpstream)
+                && isWanted(owner) && !found.contains(where: { $0 === owner })
+            {
+                found.append(owner)
             }
         }
-        return nil
+        return found
     }
 
     /// An upstream relay can be asked from now on: it is told what is published here, and asked for what is waited for.
@@ -248,7 +267,7 @@ extension MoQRelay {
         for track in self.publishedTracks.all(under: everything) {
             self.offer(track, upTo: peer)
         }
-        for track in self.awaitedTracks.all(under: everything) where track.isAwaitingPublisher && track.mayGoUp {
+        for track in self.tracksByNamespace.all(under: everything) where track.isAwaitingPublisher && track.mayGoUp {
             track.publisherAppeared(peer)
         }
     }

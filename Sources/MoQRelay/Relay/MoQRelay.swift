@@ -13,17 +13,18 @@ public import WebTransport
 ///
 /// Who gets a SUBSCRIBE is decided in this order:
 /// 1. a track that is being forwarded, or that was offered with PUBLISH, is joined;
-/// 2. otherwise the longest announced namespace that the track's namespace begins with decides, and of several
-///    publishers of that namespace the one that announced it last: it gets one SUBSCRIBE, however many subscribers come.
-///    If it refuses or does not answer, the next one is asked, up to
-///    ``MoQRelayConfiguration/maximumPublishersPerTrack`` of them;
+/// 2. otherwise all publishers are asked that announced a namespace which the track's namespace begins with, those of longer
+///    namespaces and those that announced last before others, up to ``MoQRelayConfiguration/maximumPublishersPerTrack`` of
+///    them: each gets one SUBSCRIBE, however many subscribers come. The first that accepts is enough for the answer;
 /// 3. otherwise, and when none of these has the track, the upstream relays are asked, if there are any, in the order in
 ///    which they were added, unless the SUBSCRIBE came from one of them (see ``addUpstream(name:session:backoff:onEvent:dial:)``);
 /// 4. otherwise the answer is DOES_NOT_EXIST, at once, unless the subscriber is willing to wait for a publisher
 ///    (RENDEZVOUS_TIMEOUT, from draft 18 on): then it is asked as soon as it announces the namespace or offers the track.
 ///
-/// A publisher is asked for a track by one subscription at a time. Draft 18 (§9.5) would have a relay subscribe to all
-/// publishers of a namespace and drop duplicate objects; here the others stand by.
+/// What several publishers of a track send is made one: each object is passed on once, from whoever brings it first, and when
+/// a publisher goes the others go on where it stopped, to the byte (draft-18 §9.3, "Multiple Publishers"). Publishers that do
+/// not agree make the track malformed. A publisher that announces the namespace of a track that has subscribers is asked
+/// for it, too.
 ///
 /// Objects that were forwarded are remembered for a while, within bounds. A subscription begins with what is live; a FETCH is
 /// answered from memory and completed from the publisher. What is remembered of a track is forgotten with its publisher.
@@ -54,10 +55,10 @@ public final class MoQRelay {
     var namespaceFeeds = NamespaceTree<[NamespaceFeed]>()
     /// Every known track.
     var tracks: [FullTrackName: TrackForwarder] = [:]
+    /// The same, by namespace and name.
+    var tracksByNamespace = TrackTree()
     /// The tracks that were offered with PUBLISH, by namespace and name.
     var publishedTracks = TrackTree()
-    /// The tracks that nobody publishes and that subscribers wait for, by namespace and name.
-    var awaitedTracks = TrackTree()
     /// What is remembered of the tracks.
     let cache: ObjectCache
     /// The relay's own fetches, by track.
@@ -233,7 +234,7 @@ public final class MoQRelay {
     /// Registers a session: of a client, or with an upstream relay, for which there is always room.
     @discardableResult
     func register(_ session: MoQSession, as upstream: RelayUpstream? = nil) -> RelayPeer {
-        let peer = RelayPeer(session: session, upstream: upstream)
+        let peer = RelayPeer(session: session, number: self.ledger.counters.sessions, upstream: upstream)
         if peer.isUpstream {
             self.upstreamSessionCount += 1
         }

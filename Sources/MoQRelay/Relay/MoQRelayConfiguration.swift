@@ -18,7 +18,7 @@ public struct MoQRelayConfiguration: Sendable {
     public var maximumPublishersPerNamespace: Int
     /// How many tracks may be known: those with subscribers and those that were offered with PUBLISH.
     public var maximumTracks: Int
-    /// How many publishers of one track are held: the one in use and those that stand by.
+    /// How many publishers of one track are used at a time, and how many are asked for it.
     public var maximumPublishersPerTrack: Int
     /// How many subscribers one track may have, those that still wait for the publisher's answer included.
     public var maximumSubscribersPerTrack: Int

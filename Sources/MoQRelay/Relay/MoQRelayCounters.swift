@@ -10,7 +10,7 @@ public struct MoQRelayCounters: Hashable, Sendable {
         public var namespaces = 0
         /// Tracks that are known.
         public var tracks = 0
-        /// Subscriptions to publishers: pending, in use and standing by.
+        /// Subscriptions to publishers, pending ones included.
         public var upstreams = 0
         /// Subscriptions of subscribers to whom objects are forwarded.
         public var subscribers = 0
@@ -62,7 +62,7 @@ public struct MoQRelayCounters: Hashable, Sendable {
     /// Ranges of fetches that were reported as unknown.
     public var fetchGapsUnknown: UInt64 = 0
 
-    /// Objects that arrived, once each.
+    /// Objects that arrived, once each; what several publishers bring counts once.
     public var objectsIn: UInt64 = 0
     /// Payload bytes that arrived.
     public var bytesIn: UInt64 = 0
@@ -71,10 +71,12 @@ public struct MoQRelayCounters: Hashable, Sendable {
     /// Payload bytes that were handed to subscribers.
     public var bytesOut: UInt64 = 0
 
+    /// Objects that came again, from another publisher of the track, and were not passed on.
+    public var objectsDuplicate: UInt64 = 0
+    /// Tracks that were ended because their publishers did not agree.
+    public var tracksContradicted: UInt64 = 0
     /// Objects that nobody wanted: no subscriber's filter let them through.
     public var objectsWithoutSubscriber: UInt64 = 0
-    /// Subgroup streams refused because their publisher stands by or their track has no subscriber.
-    public var subgroupsRefused: UInt64 = 0
     /// Subgroup streams that ended early for one subscriber, because its filter or its forward state said so.
     public var subgroupsCutShort: UInt64 = 0
     /// Subscribers that were cut off because they were too far behind.

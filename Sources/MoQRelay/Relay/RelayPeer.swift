@@ -9,6 +9,8 @@ import MoQWire
 /// brought into the relay hangs on it, so that it can be taken out again whatever the order of events is.
 final class RelayPeer {
     let session: MoQSession
+    /// Tells it from all others that there ever were.
+    let number: UInt64
     /// The peer sent GOAWAY: nothing new is asked of it.
     var isGoingAway = false
     /// The session is closed; late answers must not bring anything back.
@@ -40,8 +42,9 @@ final class RelayPeer {
         case joined(TrackSubscriber)
     }
 
-    init(session: MoQSession, upstream: RelayUpstream? = nil) {
+    init(session: MoQSession, number: UInt64, upstream: RelayUpstream? = nil) {
         self.session = session
+        self.number = number
         self.upstream = upstream
         self.isUpstream = upstream != nil
     }

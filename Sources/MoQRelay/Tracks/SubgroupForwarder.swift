@@ -1,7 +1,9 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 import MoQ
+import MoQProtocol
 import MoQWire
+import PacketLoop
 import WebTransport
 
 /// Copies one subgroup stream of a publisher to every subscriber of the track, as it arrives. (loop)
@@ -10,6 +12,10 @@ import WebTransport
 /// earliest with the subgroup itself and otherwise in front of a whole object, so a subscriber that joins in the middle
 /// starts with the next object. Payload is passed on by reference; per object nothing is looked up. What is passed on
 /// is remembered as well, unless the relay has no memory.
+///
+/// Where the track has one publisher, the forwarder is the consumer of its stream. Where it has several, each of their streams
+/// of the subgroup is a ``SubgroupCopy``, and the forwarder passes on what is new in any of them. When all of them broke off,
+/// it waits a while for another publisher's.
 ///
 /// A consumer may end its subscriber from inside a call (it was too far behind), and so change the legs while they are
 /// being walked. Legs are therefore only emptied then, and taken out when the walk is over.
@@ -44,11 +50,46 @@ final class SubgroupForwarder: SubgroupConsumer {
     private var needsSweep = false
     private var isOver = false
 
-    init(_ description: SubgroupDescription, forwarder: TrackForwarder, ledger: RelayLedger) {
+    /// The object that was begun last, its length, and how much of it was passed on.
+    private var last: UInt64?
+    private var length: UInt64 = 0
+    private var passed: UInt64 = 0
+    /// The last object before that, all of which was passed on.
+    private var lastBefore: UInt64?
+
+    /// Whose stream ends here.
+    private weak var source: UpstreamFeed?
+    /// The streams that bring the subgroup; none while it is only the one that ends here.
+    private var copies: [SubgroupCopy] = []
+    /// Stands for that one once others may bring the subgroup, too.
+    private var own: SubgroupCopy?
+    /// Runs while no stream is left.
+    private var patience: LoopTimer?
+
+    /// How long the streams of the subscribers are kept when all streams of publishers broke off and there are other
+    /// publishers.
+    static let patience = Duration.seconds(5)
+
+    /// `last` is set for the rest of a subgroup that was passed on through that object.
+    init(
+        _ description: SubgroupDescription,
+        of source: UpstreamFeed?,
+        after last: UInt64? = nil,
+        forwarder: TrackForwarder,
+        ledger: RelayLedger
+    ) {
         self.description = description
+        self.source = source
+        self.lastBefore = last
+        self.hasBegun = last != nil
         self.forwarder = forwarder
         self.ledger = ledger
         self.recorder = forwarder.cache.map { SubgroupRecorder(description, cache: $0, loop: ledger.loop) }
+    }
+
+    /// How far the subgroup got.
+    private var lastComplete: UInt64? {
+        self.last != nil && self.passed == self.length ? self.last : self.lastBefore
     }
 
     /// Adds a subscriber. One that is there when the subgroup begins gets the stream with its beginning.
@@ -91,8 +132,156 @@ final class SubgroupForwarder: SubgroupConsumer {
         }
     }
 
+    // MARK: The publisher's stream
+
     func beginObject(_ object: ObjectHeader) {
+        guard let own = self.own else {
+            self.pass(object)
+            return
+        }
+        own.beginObject(object)
+    }
+
+    func receive(payload: Bytes) {
+        guard let own = self.own else {
+            self.pass(payload)
+            return
+        }
+        own.receive(payload: payload)
+    }
+
+    func finish() {
+        guard let own = self.own else {
+            self.complete()
+            return
+        }
+        self.own = nil
+        own.finish()
+    }
+
+    func reset(_ code: StreamResetCode) {
+        guard let own = self.own else {
+            self.breakOff(code)
+            return
+        }
+        self.own = nil
+        own.reset(code)
+    }
+
+    // MARK: The streams of several publishers
+
+    /// Other publishers may bring the subgroup from now on.
+    func beginMerging(_ merge: TrackMerge, of track: TrackForwarder) throws(MalformedTrack) {
+        guard self.copies.isEmpty, self.patience == nil, !self.isOver else {
+            return
+        }
+        let own = try SubgroupCopy(self.description, of: self.source, track: track, merge: merge)
+        own.stand(for: self, last: self.last, length: self.length, arrived: self.passed)
+        self.own = own
+        self.copies = [own]
+    }
+
+    /// One more stream brings the subgroup.
+    func add(_ copy: SubgroupCopy) {
+        self.copies.append(copy)
+        self.patience?.cancel()
+        self.patience = nil
+    }
+
+    /// Whether a stream with this description brings the same subgroup.
+    func isSame(as description: SubgroupDescription) -> Bool {
+        self.description.group == description.group && self.description.subgroup == description.subgroup
+    }
+
+    /// What becomes of something that a stream brings.
+    enum Answer {
+        /// It was passed on.
+        case passed
+        /// It had been passed on before.
+        case known
+        /// What comes before it was not, and another stream has to bring that first.
+        case ahead
+        /// It is not what was passed on.
+        case contradiction
+    }
+
+    /// An object begins in a stream, after `previous` in the same stream. It is passed on when it is the next one
+    /// (draft-18 §11.4.3).
+    func offer(_ object: ObjectHeader, after previous: UInt64?) -> Answer {
+        guard let last = self.last else {
+            if let before = self.lastBefore, object.objectID <= before {
+                return .known
+            }
+            self.pass(object)
+            return .passed
+        }
+        guard object.objectID > last else {
+            return object.objectID == last && object.payloadLength != self.length ? .contradiction : .known
+        }
+        let isNext = object.objectID - 1 == last || previous.map { $0 <= last } ?? false
+        guard isNext, self.passed == self.length else {
+            return .ahead
+        }
+        self.pass(object)
+        return .passed
+    }
+
+    /// The next part of an object comes in a stream, of which there were `offset` bytes.
+    func offer(_ payload: Bytes, of object: UInt64, at offset: UInt64) {
+        let end = offset &+ UInt64(payload.count)
+        guard object == self.last, offset <= self.passed, end > self.passed, end <= self.length else {
+            return
+        }
+        self.pass(payload.dropFirst(Int(clamping: self.passed - offset)))
+    }
+
+    /// A stream ended with FIN.
+    func finished(_ copy: SubgroupCopy) {
+        self.copies.removeAll { $0 === copy }
+        if copy.last == self.last ?? self.lastBefore, self.passed == self.length {
+            self.complete()
+        } else {
+            self.lostCopy(of: copy.source, .internalError)
+        }
+    }
+
+    /// A stream broke off.
+    func broke(_ copy: SubgroupCopy, _ code: StreamResetCode) {
+        self.copies.removeAll { $0 === copy }
+        self.lostCopy(of: copy.source, code)
+    }
+
+    /// Whether no stream is left that brings the next object.
+    var isStuck: Bool {
+        self.copies.allSatisfy(\.isAhead)
+    }
+
+    /// Ends the subscribers' streams early; a later object of the subgroup gets new ones.
+    func giveUp() {
+        self.breakOff(.internalError)
+    }
+
+    private func lostCopy(of source: UpstreamFeed?, _ code: StreamResetCode) {
+        guard self.copies.isEmpty, !self.isOver else {
+            return
+        }
+        guard let forwarder = self.forwarder, forwarder.hasPublisher(besides: source) else {
+            self.breakOff(code)
+            return
+        }
+        self.patience = self.ledger.loop.schedule(after: Self.patience) { [weak self] in
+            self?.breakOff(code)
+        }
+    }
+
+    // MARK: The subscribers' streams
+
+    private func pass(_ object: ObjectHeader) {
         let location = Location(group: self.description.group, object: object.objectID)
+        self.lastBefore = self.last ?? self.lastBefore
+        self.last = object.objectID
+        self.length = object.payloadLength
+        self.passed = 0
         self.forwarder?.observed(location)
         self.ledger.counters.objectsIn &+= 1
         self.recorder?.begin(object)
@@ -121,7 +310,8 @@ final class SubgroupForwarder: SubgroupConsumer {
         }
     }
 
-    func receive(payload: Bytes) {
+    private func pass(_ payload: Bytes) {
+        self.passed &+= UInt64(payload.count)
         self.ledger.counters.bytesIn &+= UInt64(payload.count)
         self.recorder?.append(payload)
         var handed: UInt64 = 0
@@ -137,26 +327,42 @@ final class SubgroupForwarder: SubgroupConsumer {
         self.account(objects: 0, bytes: handed &* UInt64(payload.count), hasRoom: handed == 0 || hasRoom)
     }
 
-    func finish() {
+    private func complete() {
         self.recorder?.finish()
-        self.end { $0.finish() }
+        self.end(isComplete: true) { $0.finish() }
     }
 
-    func reset(_ code: StreamResetCode) {
+    /// Ends the subscribers' streams early.
+    func breakOff(_ code: StreamResetCode) {
         self.recorder?.abandon()
-        self.end { $0.reset(code) }
+        self.end(isComplete: false) { $0.reset(code) }
     }
 
-    private func end(_ body: (any SubgroupConsumer) -> Void) {
+    private func end(isComplete: Bool, _ body: (any SubgroupConsumer) -> Void) {
         guard !self.isOver else {
             return
         }
         // Out of the forwarder's list first: nobody may join a subgroup that is ending.
         self.isOver = true
         self.recorder = nil
+        self.patience?.cancel()
+        self.patience = nil
+        let copies = self.copies
+        self.copies = []
+        for copy in copies {
+            copy.subgroupEnded(isComplete: isComplete)
+        }
         let forwarder = self.forwarder
         self.forwarder = nil
-        forwarder?.subgroupEnded(self)
+        forwarder?.subgroupEnded(
+            self,
+            SubgroupHistory.Record(
+                group: self.description.group,
+                subgroup: self.description.subgroup,
+                last: self.lastComplete,
+                isComplete: isComplete
+            )
+        )
         self.walk { index in
             if case .open(let consumer) = self.close(index) {
                 body(consumer)

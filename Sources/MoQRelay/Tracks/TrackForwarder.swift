@@ -5,24 +5,25 @@ import MoQWire
 import PacketLoop
 import WebTransport
 
-/// One track: its publisher in use and those that stand by, and all its subscribers. (loop)
+/// One track: its publishers and its subscribers. (loop)
 ///
 /// ```
 ///               SUBSCRIBE of the first subscriber                PUBLISH
 ///                            │                                      │
-///                            ▼          the publisher accepts       ▼
+///                            ▼          a publisher accepts         ▼
 ///                         waiting ─────────────────────────────► forwarding
 ///                            │                                      │
-///                            │ refused, timed out,                  │ last publisher gone, or the last subscriber
+///                            │ all refused, timed out,              │ last publisher gone, or the last subscriber
 ///                            │ nobody waits any more                │ and nobody published with PUBLISH
 ///                            └───────────────► over ◄───────────────┘
 /// ```
 ///
 /// A track that subscribers are willing to wait for can be waiting without a publisher (``isAwaitingPublisher``).
 ///
-/// There is one upstream subscription in use at a time, however many subscribers there are: the newest. A publisher
-/// that offers the track with PUBLISH takes over from the one in use, which stands by with forward state 0 (its open
-/// subgroups run to their end) and takes over again if the newer one goes away without ending the track.
+/// Every publisher that is known to have the track is subscribed to, or its PUBLISH accepted, up to a bound, and what they
+/// send is made one (draft-18 §9.3, "Multiple Publishers"). While there is one publisher its objects are passed on without
+/// a look at anything; a ``TrackMerge`` is there only while there are several, and until the one that is left has reached
+/// what the others sent.
 ///
 /// An ended forwarder is out of the relay's table before its subscribers are told, so that a subscription that arrives
 /// while they are being ended gets a fresh one.
@@ -30,38 +31,37 @@ final class TrackForwarder {
     let name: FullTrackName
     /// The largest location that was observed or that a publisher reported (draft-18 §10.2.11).
     private(set) var largest: Location?
-    /// The properties of the track, as the newest publisher gave them.
+    /// The properties of the track, as the publisher gave them that had it first.
     private(set) var properties = PropertyList()
     private(set) var isOver = false
     /// Where objects are remembered while they are forwarded.
     private(set) var cache: TrackCache?
     /// The group of the cache that the last datagram went to.
-    private var datagramGroup: CachedGroup?
+    var datagramGroup: CachedGroup?
 
     let ledger: RelayLedger
     weak var relay: MoQRelay?
-    /// The publishers, the one in use last.
+    /// The publishers, those included that have not answered, the newest last.
     var upstreams: [UpstreamFeed] = []
     var waiting: [WaitingSubscriber] = []
     var subscribers: [TrackSubscriber] = []
-    private var subgroups: [SubgroupForwarder] = []
+    /// The subgroups that are open.
+    var subgroups: [SubgroupForwarder] = []
+    /// How far those got that are over.
+    var history = SubgroupHistory()
+    /// Makes one of what the publishers send, while there are several.
+    var merge: TrackMerge?
     /// How many subscribers want objects now.
     private var demand = 0
     private var isPaused = false
-    /// Runs while a SUBSCRIBE of the relay is unanswered.
-    var answerTimer: LoopTimer?
     /// Whether nobody publishes the track, and subscribers wait for somebody who does.
-    var isAwaitingPublisher = false {
-        didSet {
-            if oldValue, !self.isAwaitingPublisher {
-                self.relay?.rendezvousEnded(self)
-            }
-        }
-    }
-    /// The publishers that were sent a SUBSCRIBE since the track was last established.
-    var askedPublishers: Set<ObjectIdentifier> = []
+    var isAwaitingPublisher = false
+    /// The publishers that were sent a SUBSCRIBE since the track last lost all of them.
+    var askedPublishers: Set<UInt64> = []
     /// The most telling of their refusals.
     var refusal: (code: RequestErrorCode, reason: String)?
+    /// The most telling end that a publisher came to while others went on.
+    var ending: (status: PublishDoneStatus, reason: String)?
 
     init(name: FullTrackName, relay: MoQRelay, ledger: RelayLedger) {
         self.name = name
@@ -70,15 +70,15 @@ final class TrackForwarder {
         ledger.counters.live.tracks += 1
     }
 
-    /// The publisher in use.
+    /// The publisher that is asked for what is not known of the track: the newest that has accepted.
     var upstream: UpstreamFeed? {
-        self.upstreams.last
+        self.upstreams.last { $0.state == .established }
     }
 
     /// Whether a subscriber can be told SUBSCRIBE_OK at once: only with an established subscription upstream
     /// (draft-18 §9.4).
     var isEstablished: Bool {
-        self.upstream?.state == .established
+        self.upstream != nil
     }
 
     /// Whether a publisher offered the track with PUBLISH.
@@ -86,9 +86,19 @@ final class TrackForwarder {
         self.upstreams.contains { $0.origin == .published }
     }
 
-    /// Whether ``largest`` keeps up with the publisher: its objects come here.
+    /// Whether the track comes, or may come, from an upstream relay.
+    var comesFromAbove: Bool {
+        self.upstreams.contains { $0.owner.isUpstream }
+    }
+
+    /// Whether ``largest`` keeps up with the publishers: their objects come here.
     var isReceiving: Bool {
-        self.isEstablished && (self.upstream?.origin == .subscribed || self.hasDemand)
+        self.upstreams.contains { $0.state == .established && ($0.origin == .subscribed || self.hasDemand) }
+    }
+
+    /// Whether there is a publisher, or one that may be, besides this one.
+    func hasPublisher(besides feed: UpstreamFeed?) -> Bool {
+        self.upstreams.contains { $0 !== feed }
     }
 
     /// Whether anybody wants objects now.
@@ -96,15 +106,24 @@ final class TrackForwarder {
         self.demand > 0
     }
 
-    /// Takes in what a publisher says about the track.
-    func learn(largest: Location?, properties: PropertyList, from owner: RelayPeer) {
+    /// A publisher has the track: takes in what it says about it, before its objects come.
+    func learn(largest: Location?, properties: PropertyList, from feed: UpstreamFeed) {
+        let hasOthers = self.upstreams.contains { $0 !== feed && $0.state == .established }
         if let largest {
             self.observed(largest)
         }
-        self.properties = properties
-        self.remember(owner)
+        if !hasOthers || self.properties.isEmpty {
+            self.properties = properties
+        }
+        self.ending = nil
+        if !hasOthers || self.cache == nil {
+            self.remember(feed.owner)
+        }
         if let largest {
             self.cache?.noteLargest(largest)
+        }
+        if hasOthers {
+            self.beginMerging(with: feed)
         }
     }
 
@@ -113,6 +132,13 @@ final class TrackForwarder {
         self.cache = self.relay?.cache(of: self.name, from: owner)
         self.cache?.properties = self.properties
         self.datagramGroup = nil
+    }
+
+    /// What several publishers sent belongs to the one that is asked for the rest.
+    func passOnMemory() {
+        if let upstream = self.upstream {
+            self.cache?.source = ObjectIdentifier(upstream.owner)
+        }
     }
 
     // MARK: Objects
@@ -125,87 +151,13 @@ final class TrackForwarder {
         }
     }
 
-    func beginSubgroup(_ description: SubgroupDescription, from feed: UpstreamFeed) -> (any SubgroupConsumer)? {
-        guard feed === self.upstream else {
-            self.ledger.counters.subgroupsRefused &+= 1
-            return nil
-        }
-        let subgroup = SubgroupForwarder(description, forwarder: self, ledger: self.ledger)
-        subgroup.index = self.subgroups.count
-        self.subgroups.append(subgroup)
-        self.ledger.counters.live.subgroups += 1
-        for subscriber in self.subscribers {
-            subgroup.add(subscriber)
-        }
-        subgroup.begin()
-        return self.isOver ? nil : subgroup
-    }
-
-    func subgroupEnded(_ subgroup: SubgroupForwarder) {
-        let index = subgroup.index
-        guard index < self.subgroups.count, self.subgroups[index] === subgroup else {
-            return
-        }
-        let last = self.subgroups.removeLast()
-        if last !== subgroup {
-            self.subgroups[index] = last
-            last.index = index
-        }
-        self.ledger.counters.live.subgroups -= 1
-    }
-
-    func receive(_ datagram: ObjectDatagram, payload: Bytes, from feed: UpstreamFeed) {
-        guard feed === self.upstream else {
-            return
-        }
-        self.observed(Location(group: datagram.groupID, object: datagram.objectID))
-        self.record(datagram, payload: payload)
-        var handed: UInt64 = 0
-        let subscribers = self.subscribers
-        for subscriber in subscribers where !subscriber.isOver && subscriber.publisher.forward {
-            subscriber.publisher.receive(datagram, payload: payload)
-            handed &+= 1
-        }
-        self.ledger.counters.objectsIn &+= 1
-        self.ledger.counters.bytesIn &+= UInt64(payload.count)
-        self.ledger.counters.objectsOut &+= handed
-        self.ledger.counters.bytesOut &+= handed &* UInt64(payload.count)
-        if handed == 0 {
-            self.ledger.counters.objectsWithoutSubscriber &+= 1
-        }
-    }
-
-    private func record(_ datagram: ObjectDatagram, payload: Bytes) {
-        guard let cache = self.cache else {
-            return
-        }
-        let location = Location(group: datagram.groupID, object: datagram.objectID)
-        var group = self.datagramGroup?.id == location.group ? self.datagramGroup : nil
-        let object = cache.record(
-            FetchObjectHeader(
-                location: location,
-                subgroupID: nil,
-                publisherPriority: datagram.publisherPriority ?? self.properties.defaultPublisherPriority ?? 128,
-                properties: datagram.properties,
-                payloadLength: UInt64(payload.count)
-            ),
-            status: datagram.status,
-            in: &group,
-            now: self.ledger.loop.now.microseconds
-        )
-        self.datagramGroup = group
-        object?.append(payload)
-        if datagram.endsGroup, datagram.status == .normal {
-            cache.noteEndOfGroup(after: location)
-        }
-    }
-
     // MARK: Subscribers
 
     /// Adds a subscriber that was accepted. It takes part in the subgroups that are open from their next object on, as
     /// far as its filter allows.
     func join(_ publisher: TrackPublisher, owner: RelayPeer) {
         let subscriber = TrackSubscriber(owner: owner, publisher: publisher, forwarder: self)
+        let isFirst = self.subscribers.isEmpty
         subscriber.index = self.subscribers.count
         self.subscribers.append(subscriber)
         owner.subscriptions[self.name] = .joined(subscriber)
@@ -216,6 +168,10 @@ final class TrackForwarder {
             subgroup.add(subscriber)
         }
         self.subscriberChangedForward(subscriber)
+        if isFirst {
+            self.ending = nil
+            self.askFurther()
+        }
     }
 
     func subscriberChangedForward(_ subscriber: TrackSubscriber) {
@@ -304,20 +260,19 @@ final class TrackForwarder {
     }
 
     /// Takes the forwarder out of the relay, with the subgroups that are still open. No subscriber is told anything.
-    func finish() {
+    func finish(resetting code: StreamResetCode = .cancelled) {
         guard !self.isOver else {
             return
         }
         self.isOver = true
-        self.answerTimer?.cancel()
-        self.answerTimer = nil
         self.setPaused(false)
         self.cache = nil
         self.datagramGroup = nil
+        self.merge = nil
         self.isAwaitingPublisher = false
         let open = self.subgroups
         for subgroup in open {
-            subgroup.reset(.cancelled)
+            subgroup.breakOff(code)
         }
         self.ledger.counters.live.tracks -= 1
         self.relay?.trackEnded(self)
@@ -343,6 +298,7 @@ final class TrackForwarder {
             return
         }
         self.upstreams.remove(at: index)
+        feed.stopTimer()
         self.ledger.counters.live.upstreams -= 1
         if feed.owner.upstreams[self.name] === feed {
             feed.owner.upstreams[self.name] = nil
@@ -352,7 +308,7 @@ final class TrackForwarder {
         }
     }
 
-    /// Puts a feed in the place of the one in use.
+    /// Adds a publisher.
     func use(_ feed: UpstreamFeed) {
         self.upstreams.append(feed)
         feed.owner.upstreams[self.name] = feed
@@ -360,17 +316,12 @@ final class TrackForwarder {
         feed.setPaused(self.isPaused)
     }
 
-    /// Tells every publisher whether its objects are wanted: those that stand by never, the one in use when somebody
-    /// wants objects. A subscription that the relay made keeps forward state 1 until it is cancelled
-    /// (draft-18 §9.2, "Forward Handling").
+    /// Tells every publisher whether its objects are wanted. A subscription that the relay made keeps forward state 1 until
+    /// it is cancelled (draft-18 §9.2, "Forward Handling").
     func synchronizeUpstream() {
-        for feed in self.upstreams.dropLast() {
-            feed.setForward(false)
+        for feed in self.upstreams {
+            feed.setForward(feed.origin == .subscribed || self.hasDemand)
         }
-        guard let upstream = self.upstream else {
-            return
-        }
-        upstream.setForward(upstream.origin == .subscribed || self.hasDemand)
     }
 
     // MARK: Backpressure

@@ -33,8 +33,12 @@ final class UpstreamFeed: TrackConsumer {
     let origin: Origin
     let owner: RelayPeer
     private(set) var state = State.pending
+    /// The first group that the publisher brings from its beginning, when others had the track before; nil when none had.
+    var firstWholeGroup: UInt64?
     private weak var forwarder: TrackForwarder?
     private var subscription: Subscription?
+    /// Runs while a SUBSCRIBE of the relay is unanswered, or before it is repeated.
+    private var timer: LoopTimer?
     private var wantsForward: Bool
     private var sentForward: Bool
     private var isUpdating = false
@@ -63,6 +67,23 @@ final class UpstreamFeed: TrackConsumer {
             subscription.pause()
         }
         self.synchronizeForward()
+    }
+
+    /// The SUBSCRIBE failed, and another one follows.
+    func subscriptionFailed() {
+        self.subscription = nil
+    }
+
+    /// Calls `body` after so long, unless the answer comes or the feed ends before.
+    func startTimer(_ duration: Duration, on loop: PacketLoop, _ body: @escaping () -> Void) {
+        self.stopTimer()
+        self.timer = loop.schedule(after: duration, body)
+    }
+
+    /// Ends the wait.
+    func stopTimer() {
+        self.timer?.cancel()
+        self.timer = nil
     }
 
     /// The publisher accepted, or its offer was accepted.
@@ -107,6 +128,7 @@ final class UpstreamFeed: TrackConsumer {
     func end() -> Subscription? {
         self.state = .over
         self.forwarder = nil
+        self.stopTimer()
         defer {
             self.subscription = nil
         }
@@ -125,8 +147,14 @@ final class UpstreamFeed: TrackConsumer {
         guard self.state != .over, let forwarder = self.forwarder else {
             return
         }
+        let wasPending = self.state == .pending
         self.end()
-        forwarder.upstreamEnded(self, end: end)
+        if wasPending {
+            forwarder.forget(self)
+            forwarder.publisherFailed(.internalError, reason: "the publisher is gone")
+        } else {
+            forwarder.upstreamEnded(self, end: end)
+        }
     }
 
     private func synchronizeForward() {
