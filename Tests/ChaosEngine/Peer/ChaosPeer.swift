@@ -64,6 +64,10 @@ final class ChaosPeer: WebTransportHandler {
         self.begin = self.loop.now
         if self.context.isDue(.leakTimer) { self.loop.schedule(after: .seconds(3_600)) {} }
         if self.context.isDue(.spin) { Self.spin(on: self.loop) }
+        guard !self.context.settlesNewcomers else {
+            self.settle()
+            return
+        }
         guard self.script.handlerDelay > 0 else {
             self.listen()
             return

@@ -46,11 +46,20 @@ final class EpisodeContext: Sendable {
     let seesBothEnds: Bool
     private let state = Locked(State())
     private let sabotageIsDue = Atomic<Bool>(true)
+    private let newcomersSettle = Atomic<Bool>(false)
 
     init(seed: UInt64, sabotage: Sabotage? = nil, seesBothEnds: Bool = true) {
         self.seed = seed
         self.sabotage = sabotage
         self.seesBothEnds = seesBothEnds
+    }
+
+    /// Whether sessions that begin now have to come to their end at once.
+    ///
+    /// Set where the other ends are in another process: it waits for them, and knows of sessions that have not begun here.
+    var settlesNewcomers: Bool {
+        get { self.newcomersSettle.load(ordering: .relaxed) }
+        set { self.newcomersSettle.store(newValue, ordering: .relaxed) }
     }
 
     // MARK: - Violations

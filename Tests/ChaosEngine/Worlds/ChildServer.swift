@@ -33,6 +33,7 @@ enum ChildServer {
             case .close(let code): await server.close(code: code)
             case .freeze(let milliseconds): server.freeze(milliseconds: milliseconds)
             case .settle:
+                server.context.settlesNewcomers = true
                 await Settlement.run(server.context, within: self.patience)
                 self.say(.settled)
             case .stop(let code): return await server.stop(code: code, within: self.patience) ? 0 : 1
