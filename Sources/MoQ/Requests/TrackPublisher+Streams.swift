@@ -126,14 +126,15 @@ extension TrackPublisher {
 
     /// A stream drained or is gone.
     func streamDidDrain() {
-        guard self.isAboveHighWatermark, self.machine.state == .established || self.machine.state == .ending else {
+        let configuration = self.session.configuration
+        // The number first: the bytes of many subgroups take long to add up, and each of them comes here.
+        guard self.isAboveHighWatermark, self.machine.state == .established || self.machine.state == .ending,
+            self.finishedSubgroups <= configuration.maxSubgroupsPerTrack / 8
+        else {
             return
         }
         self.queuedEstimate = self.queuedByteCount
-        let configuration = self.session.configuration
-        guard self.queuedEstimate <= configuration.trackLowWatermark,
-            self.finishedSubgroups <= configuration.maxSubgroupsPerTrack / 8
-        else {
+        guard self.queuedEstimate <= configuration.trackLowWatermark else {
             return
         }
         self.nextMeasurement = configuration.trackHighWatermark
