@@ -111,6 +111,44 @@ struct NamespaceTests {
         harness.expectNothingLive()
     }
 
+    @Test(
+        "A list of namespaces that is longer than a stream's queue goes out bit by bit",
+        arguments: Variant.all.filter { $0.profile.hasNamespaceReports }
+    )
+    func longList(variant: Variant) throws {
+        let count = 1_200
+        let harness = Harness.established(variant)
+        let padding = [UInt8](repeating: 0x61, count: 4_000)
+        let spaces = (0..<count).map { number in
+            TrackNamespace(fields: [Array("live".utf8), Array("\(number)".utf8), padding])
+        }
+        harness.publisherHandler.onFeed = { [unowned harness] request in
+            request.accept()
+            harness.publisherHandler.feeds.append(request)
+            for space in spaces {
+                request.publish(space)
+            }
+            // Not told yet, and so never.
+            request.withdraw(spaces[count - 1])
+            request.withdraw(spaces[count - 2])
+            request.publish(spaces[count - 2])
+        }
+        var events: [NamespaceEvent] = []
+        harness.subscriber.subscribeNamespace(
+            TrackNamespace(path: "live"),
+            events: { events.append($0) },
+            response: { _ in }
+        )
+        harness.run(.seconds(20))
+        #expect(harness.publisher.isOpen)
+        #expect(events == spaces.dropLast().map { .published($0) })
+        let feed = try #require(harness.publisherHandler.feeds.first)
+        feed.withdraw(spaces[0])
+        feed.publish(spaces[count - 1])
+        harness.run()
+        #expect(events.suffix(2) == [.withdrawn(spaces[0]), .published(spaces[count - 1])])
+    }
+
     @Test("A refused prefix fails, and the prefix can be asked for again", arguments: Variant.all)
     func refused(variant: Variant) {
         let harness = Harness.established(variant)

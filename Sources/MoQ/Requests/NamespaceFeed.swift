@@ -1,5 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+import DequeModule
 import MoQProtocol
 import MoQWire
 
@@ -9,6 +10,13 @@ final class NamespaceFeed: SessionRequest {
     let request: SubscribeNamespace
     var onCancelled: (() -> Void)?
     private var machine: NamespaceFeedMachine
+    /// What is reported when the stream has room, by suffix, in order. What is not in ``pending`` any more is passed over.
+    private var order: Deque<TrackNamespace> = []
+    private var pending: Set<TrackNamespace> = []
+
+    /// With so much in the stream's queue, further reports wait here: a list is as long as there are namespaces, and the queue
+    /// of a stream has an end.
+    static let window = 64 << 10
 
     init(link: RequestLink, request: SubscribeNamespace) {
         self.link = link
@@ -39,7 +47,7 @@ final class NamespaceFeed: SessionRequest {
             return
         }
         if self.hasReports {
-            self.link.send(.namespace(Namespace(suffix: suffix)))
+            self.report(suffix)
         } else {
             self.link.session.announce(namespace)
         }
@@ -49,10 +57,36 @@ final class NamespaceFeed: SessionRequest {
         guard let suffix = self.machine.withdraw(namespace) else {
             return
         }
+        guard self.pending.remove(suffix) == nil else {
+            return
+        }
         if self.hasReports {
             self.link.send(.namespaceDone(NamespaceDone(suffix: suffix)))
         } else {
             self.link.session.announcer?.withdraw(namespace)
+        }
+    }
+
+    private func report(_ suffix: TrackNamespace) {
+        guard self.link.stream.queuedByteCount >= Self.window || !self.pending.isEmpty else {
+            self.link.send(.namespace(Namespace(suffix: suffix)))
+            return
+        }
+        self.pending.insert(suffix)
+        if self.order.count > 2 * self.pending.count {
+            // What was withdrawn meanwhile would pile up.
+            self.order.removeAll { !self.pending.contains($0) || $0 == suffix }
+        }
+        self.order.append(suffix)
+    }
+
+    func streamDidDrain() {
+        while !self.pending.isEmpty, self.link.stream.queuedByteCount < Self.window,
+            let suffix = self.order.popFirst()
+        {
+            if self.pending.remove(suffix) != nil {
+                self.link.send(.namespace(Namespace(suffix: suffix)))
+            }
         }
     }
 
@@ -72,6 +106,7 @@ final class NamespaceFeed: SessionRequest {
             return
         }
         self.onCancelled = nil
+        self.dropPending()
         self.link.session.announcer?.withdrawAll(under: self.request.prefix)
         self.link.finish()
         self.link.retire()
@@ -113,10 +148,16 @@ final class NamespaceFeed: SessionRequest {
         self.cancelled()
     }
 
+    private func dropPending() {
+        self.pending = []
+        self.order = []
+    }
+
     private func cancelled() {
         guard self.machine.ended() != .ended else {
             return
         }
+        self.dropPending()
         self.link.session.announcer?.forgetAll(under: self.request.prefix)
         let onCancelled = self.onCancelled
         self.onCancelled = nil

@@ -132,7 +132,9 @@ final class MessageStream: ReceiveStreamReader, SendStreamDelegate {
 
     func receiveStreamSessionClosed(_ stream: ReceiveStream) {}
 
-    func sendStreamDidDrain(_ stream: SendStream) {}
+    func sendStreamDidDrain(_ stream: SendStream) {
+        self.request?.streamDidDrain()
+    }
 
     func sendStream(_ stream: SendStream, peerStoppedSending code: UInt64) {
         self.peerCancelled("STOP_SENDING on a control stream", code)

@@ -11,8 +11,15 @@ protocol SessionRequest: AnyObject {
     func peerFinished()
     /// The peer gave the request up: it reset or stopped the request's own stream, or sent the message for that.
     func peerCancelled()
+    /// The request's own stream has room again.
+    func streamDidDrain()
     /// The session is over. The session has forgotten the request already.
     func sessionClosed(_ closure: MoQSessionClosure)
+}
+
+extension SessionRequest {
+    /// Does nothing: most requests say little.
+    func streamDidDrain() {}
 }
 
 /// A request of ours, which may have to wait for the setup or for the peer's permission before it goes out.
