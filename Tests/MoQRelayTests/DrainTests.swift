@@ -65,6 +65,22 @@ struct DrainTests {
         world.closeAll()
     }
 
+    @Test("A SUBSCRIBE that waits for a publisher is refused, and keeps nobody waiting")
+    func held() {
+        let world = RelayWorld()
+        let client = world.connect(.draft18)
+        let name = FullTrackName(namespace: TrackNamespace(path: "live"), name: "track")
+        let held = client.subscribe(name, parameters: SubscriptionParameters(rendezvousTimeout: 60_000))
+        world.settle()
+        #expect(held.results.isEmpty)
+        world.relay.drain(timeout: .seconds(5))
+        world.settle()
+        #expect(held.refusal == .goingAway)
+        #expect(world.live.tracks == 0)
+        #expect(world.live.pendingSubscribers == 0)
+        world.closeAll()
+    }
+
     @Test("Who stays is closed at the deadline", arguments: DraftProfile.all)
     func deadline(_ draft: DraftProfile) {
         let world = RelayWorld()

@@ -213,6 +213,36 @@ struct PublishedTrackTests {
         world.closeAll()
     }
 
+    @Test("An offer that is not answered in time is taken back", arguments: DraftProfile.all)
+    func unanswered(_ publisherDraft: DraftProfile) throws {
+        let world = RelayWorld()
+        let track = world.connect(publisherDraft).publish("live")
+        let follower = world.connect(.draft16)
+        var kept: [IncomingPublish] = []
+        var cancelled = 0
+        follower.onPublish = { offer in
+            offer.onCancelled = { cancelled += 1 }
+            kept.append(offer)
+        }
+        try RawNamespaceSubscriber(client: follower).subscribe("live", interest: .tracks)
+        world.advance(.seconds(9))
+        #expect(kept.count == 1)
+        #expect(world.relay.counters.offerTimeouts == 0)
+        world.advance(.seconds(2))
+        #expect(world.relay.counters.offerTimeouts == 1)
+        #expect(kept.map(\.isPending) == [false])
+        #expect(!follower.isClosed)
+        // Its slot is free: it can subscribe.
+        let subscribed = follower.subscribe("live")
+        world.settle()
+        #expect(subscribed.answer != nil)
+        track.send(group: 0, count: 1)
+        world.settle()
+        #expect(subscribed.consumer.completeLocations.count == 1)
+        kept = []
+        world.closeAll()
+    }
+
     @Test("A publisher that vanishes alone ends the track", arguments: DraftPair.all)
     func vanishes(_ drafts: DraftPair) {
         let world = RelayWorld()

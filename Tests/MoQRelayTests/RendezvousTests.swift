@@ -113,6 +113,29 @@ struct RendezvousTests {
         world.closeAll()
     }
 
+    @Test("It is held on when who is asked does not have the track", arguments: publishers)
+    func held(_ profile: DraftProfile) throws {
+        let world = RelayWorld()
+        let ignorant = world.connect(profile)
+        ignorant.onSubscribe = { $0.reject(.doesNotExist) }
+        _ = ignorant.announce("live")
+        let patient = self.subscribe(world.connect(.draft18), waiting: 3_000)
+        let impatient = self.subscribe(world.connect(.draft18), waiting: nil)
+        world.settle()
+        #expect(ignorant.subscribes.count == 1)
+        #expect(impatient.refusal == .doesNotExist)
+        #expect(patient.results.isEmpty)
+        world.advance(.seconds(1))
+        let publisher = world.connect(profile)
+        _ = publisher.announce("live/room")
+        world.settle()
+        #expect(patient.answer != nil)
+        try #require(publisher.tracks.first).send(group: 0, count: 1)
+        world.settle()
+        #expect(patient.consumer.locations.count == 1)
+        world.closeAll()
+    }
+
     @Test("What the publisher that came says is passed on", arguments: publishers)
     func refused(_ profile: DraftProfile) {
         let world = RelayWorld()

@@ -18,27 +18,44 @@ struct UpstreamLink: Sendable {
         guard let relay = cell.bound else {
             return
         }
-        var session = MoQSessionConfiguration()
-        session.stallTimeout = ClientSettings.stallTimeout
-        session.setup.authority = self.url.url.authority
-        session.setup.path = self.url.url.pathAndQuery
-        // Everything that is announced at the relay goes up in one burst when the connection stands.
-        session.maxWaitingRequests = MoQRelayConfiguration().maximumNamespacesPerSession
-        let configuration = session
+        let configuration = Self.configuration(for: self.url)
         _ = try? await relay.loop.run {
             _ = relay.value.addUpstream(name: self.url.url.description, session: configuration) { event in
                 self.tell(event)
             } dial: { upstream in
-                self.dial(LoopBound(upstream, on: relay.loop))
+                self.dial(LoopBound(upstream, on: relay.loop), redirect: upstream.redirect)
             }
         }
     }
 
-    private func dial(_ upstream: LoopBound<RelayUpstream>) {
+    private static func configuration(for url: EndpointURL) -> MoQSessionConfiguration {
+        var session = MoQSessionConfiguration()
+        session.stallTimeout = ClientSettings.stallTimeout
+        session.setup.authority = url.url.authority
+        session.setup.path = url.url.pathAndQuery
+        // Everything that is announced at the relay goes up in one burst when the connection stands.
+        session.maxWaitingRequests = MoQRelayConfiguration().maximumNamespacesPerSession
+        return session
+    }
+
+    /// Where to connect to: where the upstream relay said (GOAWAY), or else where the command line says.
+    private func target(_ redirect: String?) throws(CommandFailure) -> EndpointURL {
+        guard let redirect else {
+            return self.url
+        }
+        guard let url = try? EndpointURL(parsing: redirect) else {
+            // The text is the peer's, so control characters are escaped.
+            throw CommandFailure("it said to connect to \(redirect.debugDescription), which is no moqt URL")
+        }
+        return url
+    }
+
+    private func dial(_ upstream: LoopBound<RelayUpstream>, redirect: String?) {
         Task {
             do throws(CommandFailure) {
-                try await self.server.connect(to: self.url) { transport, profile in
-                    upstream.value.connected(transport, profile: profile)
+                let url = try self.target(redirect)
+                try await self.server.connect(to: url) { transport, profile in
+                    upstream.value.connected(transport, profile: profile, configuration: Self.configuration(for: url))
                 }
             } catch {
                 // A loop that has ended needs no answer.

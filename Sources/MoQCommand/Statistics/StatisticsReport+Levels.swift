@@ -206,7 +206,7 @@ extension StatisticsReport {
             [
                 "sessions": .of(relay.sessionsRefused), "requests": .of(relay.requestsOverLimit),
                 "not_found": .of(relay.tracksNotFound), "rendezvous": .of(relay.rendezvousTimeouts),
-                "timeouts": .of(relay.upstreamTimeouts),
+                "timeouts": .of(relay.upstreamTimeouts), "offers": .of(relay.offerTimeouts),
                 "cut_off": .of(relay.subscribersCutOff), "cut_short": .of(relay.subgroupsCutShort),
             ]
         )

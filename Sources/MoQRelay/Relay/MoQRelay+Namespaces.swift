@@ -50,6 +50,33 @@ extension MoQRelay {
         }
     }
 
+    /// An upstream relay reports that a namespace exists, or is gone.
+    func upstreamReported(_ namespace: TrackNamespace, exists: Bool) {
+        let before = self.remoteNamespaces[namespace] ?? 0
+        let after = exists ? before + 1 : max(before - 1, 0)
+        guard after != before, !Self.isForbidden(namespace) else {
+            return
+        }
+        if after == 0 {
+            self.remoteNamespaces.remove(namespace)
+        } else if !self.remoteNamespaces.insert(after, at: namespace) {
+            self.ledger.counters.requestsOverLimit &+= 1
+            return
+        }
+        guard (before == 0) != (after == 0), self.announcements[namespace] == nil else {
+            return
+        }
+        for (_, feeds) in self.namespaceFeeds.prefixes(of: namespace) {
+            for feed in feeds where feed.wantsNamespaces && !feed.owner.isUpstream && !feed.owner.isClosed {
+                if exists {
+                    feed.request.publish(namespace)
+                } else {
+                    feed.request.withdraw(namespace)
+                }
+            }
+        }
+    }
+
     func subscribeNamespace(_ request: IncomingSubscribeNamespace, from peer: RelayPeer) {
         let prefix = request.request.prefix
         guard !Self.isForbidden(prefix) else {
@@ -77,10 +104,20 @@ extension MoQRelay {
             for (namespace, _) in self.announcements.all(under: prefix) {
                 request.publish(namespace)
             }
+            if !peer.isUpstream {
+                for (namespace, _) in self.remoteNamespaces.all(under: prefix) {
+                    request.publish(namespace)
+                }
+            }
         }
         if feed.wantsTracks {
             for track in self.publishedTracks.all(under: prefix) {
                 self.offer(track, to: feed)
+            }
+        }
+        if !peer.isUpstream {
+            for upstream in self.upstreams {
+                upstream.follow(feed)
             }
         }
     }
@@ -122,8 +159,12 @@ extension MoQRelay {
             return
         }
         self.announcements.remove(namespace)
+        let isRemote = self.remoteNamespaces[namespace] != nil
         for (_, feeds) in self.namespaceFeeds.prefixes(of: namespace) {
             for feed in feeds where feed.wantsNamespaces && !feed.owner.isClosed {
+                guard !isRemote || feed.owner.isUpstream else {
+                    continue
+                }
                 feed.request.withdraw(namespace)
             }
         }
@@ -141,6 +182,18 @@ extension MoQRelay {
             self.namespaceFeeds.remove(feed.prefix)
         } else {
             self.namespaceFeeds.insert(feeds, at: feed.prefix)
+        }
+        if !feed.owner.isUpstream {
+            for upstream in self.upstreams {
+                upstream.unfollow(feed)
+            }
+        }
+    }
+
+    /// Whether a client follows the namespaces, or the tracks, of a prefix that begins with this one.
+    func isFollowed(_ prefix: TrackNamespace, where isMeant: (NamespaceFeed) -> Bool) -> Bool {
+        self.namespaceFeeds.all(under: prefix).contains { _, feeds in
+            feeds.contains { isMeant($0) && !$0.owner.isUpstream }
         }
     }
 }

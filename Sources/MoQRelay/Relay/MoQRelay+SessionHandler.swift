@@ -69,14 +69,22 @@ extension MoQRelay: MoQSessionHandler {
     }
 
     /// Asks nothing new of the peer from now on; what it publishes already goes on until it leaves. An upstream relay that
-    /// nothing comes from is not kept waiting.
+    /// nothing comes from is not kept waiting; one that says where to go instead is followed.
     public func session(_ session: MoQSession, didReceiveGoaway uri: String?, timeout: Duration?) {
         guard let peer = self.peer(for: session) else {
             return
         }
         peer.isGoingAway = true
-        if peer.isUpstream, peer.isIdle {
-            session.close(.noError, reason: "the relay that goes away has nothing for this one")
+        if let uri, !uri.isEmpty, peer.upstream?.moves(to: uri, from: peer) == true {
+            return
+        }
+        self.closeIfLeft(peer)
+    }
+
+    /// Closes the session with an upstream relay that goes away, if nothing comes from it.
+    func closeIfLeft(_ peer: RelayPeer) {
+        if peer.isUpstream, peer.isGoingAway, peer.isIdle {
+            peer.session.close(.noError, reason: "the relay that goes away has nothing for this one")
         }
     }
 

@@ -2,6 +2,7 @@
 
 import MoQ
 import MoQWire
+import PacketLoop
 
 /// Tracks: who wants them and who offers them.
 extension MoQRelay {
@@ -77,6 +78,13 @@ extension MoQRelay {
         return min(.milliseconds(Int64(clamping: wanted)), limit)
     }
 
+    /// The upstream relay that can be asked to wait for a publisher of the track, as far as its draft can say that.
+    func upstreamThatWaits(for name: FullTrackName) -> RelayPeer? {
+        self.upstreams.lazy.compactMap { $0.source(of: name.namespace) }.first {
+            $0.session.profile.parameters.contains { $0.name == .rendezvousTimeout } && $0.upstreams[name] == nil
+        }
+    }
+
     /// A namespace was announced: its publisher is asked for the tracks in it that subscribers have or wait for; an upstream
     /// relay for those alone that nobody has.
     func publisherAppeared(_ peer: RelayPeer, in namespace: TrackNamespace) {
@@ -92,6 +100,10 @@ extension MoQRelay {
             request.reject(.doesNotExist, reason: "the namespace is reserved")
             return
         }
+        guard !peer.isUpstream || self.wants(name, offeredBy: peer) else {
+            request.reject(.uninterested, reason: "nobody asked for the track, or it is published here")
+            return
+        }
         guard let track = self.tracks[name] ?? self.makeTrack(name) else {
             request.reject(.excessiveLoad, reason: "too many tracks")
             return
@@ -99,6 +111,34 @@ extension MoQRelay {
         track.offered(request, by: peer)
         // A track that was made for an offer which was refused has nothing to live for.
         track.settle()
+    }
+
+    /// Whether a track that an upstream relay offers is wanted here: somebody asked for it or for the tracks of its namespace,
+    /// and it does not come from here.
+    private func wants(_ name: FullTrackName, offeredBy peer: RelayPeer) -> Bool {
+        let track = self.tracks[name]
+        guard peer.subscriptions[name] == nil, track?.upstreams.contains(where: { !$0.owner.isUpstream }) != true else {
+            return false
+        }
+        return track != nil || self.isAskedForTracks(of: name.namespace)
+    }
+
+    /// Whether a client asked for the tracks of the namespace.
+    func isAskedForTracks(of namespace: TrackNamespace) -> Bool {
+        self.namespaceFeeds.prefixes(of: namespace).contains { _, feeds in
+            feeds.contains { $0.wantsTracks && !$0.owner.isUpstream }
+        }
+    }
+
+    /// Lets go of the tracks that an upstream relay offered and that nobody wants any more.
+    func dropUnusedOffers(of peer: RelayPeer) {
+        for (name, feed) in peer.upstreams where feed.origin == .published && !self.isAskedForTracks(of: name.namespace)
+        {
+            if let track = self.tracks[name], track.subscribers.isEmpty, track.waiting.isEmpty {
+                track.drop(feed)
+                track.settle()
+            }
+        }
     }
 
     /// Files a track under its namespace, and offers it to who asked for the tracks of the namespace.
@@ -178,22 +218,31 @@ extension MoQRelay {
             }
             guard case .success = result, let self, let peer, let track else {
                 isRefused = true
-                if let peer, case .offered = peer.subscriptions[name] {
+                if let peer, case .offered(_, let timer) = peer.subscriptions[name] {
+                    timer.cancel()
                     peer.subscriptions[name] = nil
                 }
                 return
             }
             self.offerAccepted(track, by: peer)
         }
-        if !isRefused {
-            peer.subscriptions[name] = .offered(publisher)
+        guard !isRefused else {
+            return
         }
+        let timer = self.loop.schedule(after: self.configuration.upstreamResponseTimeout) {
+            [weak self, weak publisher] in
+            self?.ledger.counters.offerTimeouts &+= 1
+            // Which fails the offer.
+            publisher?.end(.internalError, reason: "the offer was not answered")
+        }
+        peer.subscriptions[name] = .offered(publisher, timer)
     }
 
     private func offerAccepted(_ track: TrackForwarder, by peer: RelayPeer) {
-        guard case .offered(let publisher) = peer.subscriptions[track.name], !peer.isClosed else {
+        guard case .offered(let publisher, let timer) = peer.subscriptions[track.name], !peer.isClosed else {
             return
         }
+        timer.cancel()
         peer.subscriptions[track.name] = nil
         guard !track.isOver, track.subscribers.count < self.configuration.maximumSubscribersPerTrack else {
             publisher.end(.trackEnded, reason: "the track ended")
@@ -266,6 +315,11 @@ extension MoQRelay {
         }
         for track in self.publishedTracks.all(under: everything) {
             self.offer(track, upTo: peer)
+        }
+        for (_, feeds) in self.namespaceFeeds.all(under: everything) {
+            for feed in feeds where !feed.owner.isUpstream {
+                upstream.follow(feed)
+            }
         }
         for track in self.tracksByNamespace.all(under: everything) where track.isAwaitingPublisher && track.mayGoUp {
             track.publisherAppeared(peer)

@@ -51,6 +51,8 @@ public final class MoQRelay {
     var peers: [ObjectIdentifier: RelayPeer] = [:]
     /// Announced namespaces with their publishers, the newest last.
     var announcements: NamespaceTree<[Announcement]>
+    /// The namespaces that upstream relays report, with the number of reports.
+    var remoteNamespaces: NamespaceTree<Int>
     /// Namespace subscriptions by prefix.
     var namespaceFeeds = NamespaceTree<[NamespaceFeed]>()
     /// Every known track.
@@ -80,6 +82,7 @@ public final class MoQRelay {
         self.loop = loop
         self.ledger = RelayLedger(loop: loop, configuration: configuration)
         self.announcements = NamespaceTree(maximumCount: configuration.maximumNamespaces)
+        self.remoteNamespaces = NamespaceTree(maximumCount: configuration.maximumNamespaces)
         self.cache = ObjectCache(
             maximumCost: configuration.maximumCachedBytes,
             maximumGroups: configuration.maximumCachedGroupsPerTrack,
@@ -121,9 +124,12 @@ public final class MoQRelay {
     /// own subscribers find them. What it asks for is looked for among the publishers of this relay alone: requests go up
     /// and then down, and never up again.
     ///
-    /// Not passed on are SUBSCRIBE_NAMESPACE and SUBSCRIBE_TRACKS, which are answered with what is published here, and
-    /// RENDEZVOUS_TIMEOUT: who waits for a track waits for a publisher here, or for the upstream relay to be there, and is
-    /// told DOES_NOT_EXIST when that one says so.
+    /// SUBSCRIBE_NAMESPACE and SUBSCRIBE_TRACKS are answered with what is published here and what the upstream relay reports
+    /// and offers; it is asked for the shortest of the prefixes that are followed here (and for tracks if its draft has
+    /// SUBSCRIBE_TRACKS). Who is willing to wait for a track that nobody has, waits for a publisher here or there.
+    ///
+    /// When it sends GOAWAY with a URI, a second session is made with that (see ``RelayUpstream/redirect``), the tracks that
+    /// come from the old one are asked for there, and the old one is closed when nothing comes from it any more.
     ///
     /// Before it is asked, it is checked that it does not lead back here (see ``RelayUpstream/Event/circular(retryAfter:)``).
     ///
@@ -171,6 +177,9 @@ public final class MoQRelay {
         self.isDraining = true
         for upstream in self.upstreams {
             upstream.stop()
+        }
+        for track in Array(self.tracks.values) {
+            track.stopAwaitingPublisher()
         }
         for peer in self.peers.values {
             peer.session.sendGoaway(newSessionURI: nil, timeout: timeout)
@@ -285,7 +294,7 @@ public final class MoQRelay {
         }
         peer.upstreams = [:]
         self.forgetTracks(of: peer)
-        peer.upstream?.sessionDidClose(reason)
+        peer.upstream?.sessionDidClose(of: peer, reason)
         if self.isDraining, self.hasNoClients {
             self.finishDraining()
         }
@@ -303,8 +312,8 @@ public final class MoQRelay {
                 track.remove(subscriber)
                 track.settle()
             }
-        case .offered:
-            break
+        case .offered(_, let timer):
+            timer.cancel()
         }
     }
 }

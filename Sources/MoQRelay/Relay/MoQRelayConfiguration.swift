@@ -37,7 +37,7 @@ public struct MoQRelayConfiguration: Sendable {
     /// How long an object is served after it arrived; a track can only shorten that (MAX_CACHE_DURATION).
     public var maximumCacheAge: Duration
     /// How long a publisher may take to answer a SUBSCRIBE before its subscribers are told TIMEOUT, or keep a fetch waiting
-    /// before what is missing is reported as unknown.
+    /// before what is missing is reported as unknown; and a subscriber to answer a PUBLISH before it is taken back.
     public var upstreamResponseTimeout: Duration
     /// How long a SUBSCRIBE is held for a publisher to appear, at most, when its subscriber is willing to wait
     /// (RENDEZVOUS_TIMEOUT); zero for never.

@@ -97,6 +97,9 @@ public struct MoQRelayCounters: Hashable, Sendable {
     /// Publishers that did not answer a SUBSCRIBE, a FETCH or a TRACK_STATUS in time.
     public var upstreamTimeouts: UInt64 = 0
 
+    /// Offers with PUBLISH that were taken back because they were not answered in time.
+    public var offerTimeouts: UInt64 = 0
+
     /// How often an upstream relay could be asked again, or for the first time.
     public var upstreamConnects: UInt64 = 0
     /// Attempts to connect to an upstream relay that failed, and sessions with one that were lost.

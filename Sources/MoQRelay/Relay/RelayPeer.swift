@@ -2,6 +2,7 @@
 
 import MoQ
 import MoQWire
+import PacketLoop
 
 /// What the relay knows about one session. (loop)
 ///
@@ -36,8 +37,8 @@ final class RelayPeer {
     enum Subscribing {
         /// It waits for the publisher's answer.
         case waiting(WaitingSubscriber)
-        /// The relay offered the track with PUBLISH and waits for the peer's answer.
-        case offered(TrackPublisher)
+        /// The relay offered the track with PUBLISH and waits for the peer's answer, until the timer fires.
+        case offered(TrackPublisher, LoopTimer)
         /// It is being served.
         case joined(TrackSubscriber)
     }
@@ -47,6 +48,11 @@ final class RelayPeer {
         self.number = number
         self.upstream = upstream
         self.isUpstream = upstream != nil
+    }
+
+    /// Whether this is the old session with an upstream relay, and the other the one that was made in its place.
+    func isLeft(for other: RelayPeer) -> Bool {
+        self.isGoingAway && self.isUpstream && other !== self && self.upstream === other.upstream
     }
 
     /// Whether nothing is going on with the session.

@@ -20,6 +20,9 @@ extension TrackForwarder {
             subgroup.begin()
             return self.isOver ? nil : subgroup
         }
+        if let first = feed.firstWholeGroup, description.group > first {
+            self.leave(inFavourOf: feed)
+        }
         do throws(MalformedTrack) {
             let copy = try SubgroupCopy(description, of: feed, track: self, merge: merge)
             copy.findPlace()
@@ -77,6 +80,16 @@ extension TrackForwarder {
             }
         } catch {
             self.contradicted(error.reason)
+        }
+    }
+
+    /// A publisher has brought a whole group: an upstream relay that sent this one there is not needed any more.
+    private func leave(inFavourOf feed: UpstreamFeed) {
+        for other in self.upstreams where other !== feed && other.owner.isLeft(for: feed.owner) {
+            self.drop(other)
+            self.publisherLeft()
+            self.passOnMemory()
+            self.relay?.closeIfLeft(other.owner)
         }
     }
 

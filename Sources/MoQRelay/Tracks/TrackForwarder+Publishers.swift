@@ -46,23 +46,48 @@ extension TrackForwarder {
         }
     }
 
+    /// Has an upstream relay wait for a publisher, too, as long as somebody here waits (draft-18 §10.2.6). Who appears here
+    /// meanwhile is asked all the same.
+    func askUpstreamToWait() {
+        let now = self.ledger.loop.now
+        let patience = self.waiting.lazy.filter { !$0.owner.isUpstream }.map { $0.patience(at: now) }.max() ?? .zero
+        guard self.isAwaitingPublisher, !self.isOver, patience >= .milliseconds(1),
+            !self.upstreams.contains(where: { $0.patience != nil }),
+            let owner = self.relay?.upstreamThatWaits(for: self.name)
+        else {
+            return
+        }
+        self.turnUpstreamRelaysAway()
+        let feed = UpstreamFeed(origin: .subscribed, owner: owner, forwarder: self, forward: true)
+        feed.patience = patience
+        self.use(feed)
+        self.subscribe(feed)
+    }
+
     /// Sends SUBSCRIBE. `attempt` counts the tries that were refused as duplicates.
     private func subscribe(_ feed: UpstreamFeed, attempt: Int = 0) {
         self.ledger.counters.upstreamSubscribes &+= 1
-        feed.startTimer(self.ledger.configuration.upstreamResponseTimeout, on: self.ledger.loop) {
+        let limit = self.ledger.configuration.upstreamResponseTimeout + (feed.patience ?? .zero)
+        feed.startTimer(limit, on: self.ledger.loop) {
             [weak self, weak feed] in
             guard let self, let feed, feed.state == .pending else {
                 return
             }
             self.ledger.counters.upstreamTimeouts &+= 1
             self.drop(feed)
-            self.publisherFailed(.timeout, reason: "the publisher does not answer")
+            if !self.isAwaitingPublisher {
+                self.publisherFailed(.timeout, reason: "the publisher does not answer")
+            }
         }
         // The filter keeps old objects out that arrive late: they would reach no subscriber that asked for new ones,
         // and those of other filters begin at what is live.
         let request = SubscribeRequest(
             track: self.name,
-            parameters: SubscriptionParameters(forward: true, filter: .nextObject)
+            parameters: SubscriptionParameters(
+                forward: true,
+                filter: .nextObject,
+                rendezvousTimeout: feed.patience.map(Self.milliseconds)
+            )
         )
         let subscription = feed.owner.session.subscribe(request, consumer: feed) { [weak self, weak feed] result in
             guard let self, let feed else {
@@ -71,6 +96,11 @@ extension TrackForwarder {
             self.answered(feed, result, attempt: attempt)
         }
         feed.adopt(subscription)
+    }
+
+    private static func milliseconds(_ duration: Duration) -> UInt64 {
+        let (seconds, attoseconds) = duration.components
+        return UInt64(clamping: seconds) &* 1_000 &+ UInt64(clamping: attoseconds / 1_000_000_000_000_000)
     }
 
     private func answered(_ feed: UpstreamFeed, _ result: Result<SubscribeOk, MoQError>, attempt: Int) {
@@ -89,6 +119,13 @@ extension TrackForwarder {
             }
             feed.end()
             self.forget(feed)
+            guard feed.patience == nil || !self.isAwaitingPublisher else {
+                // Who waits here waits on, and perhaps longer than those did for whom it was asked.
+                if error.requestError == .timeout {
+                    self.askUpstreamToWait()
+                }
+                return
+            }
             self.publisherFailed(Self.downstreamCode(for: error), reason: error.message)
         }
     }
@@ -117,6 +154,11 @@ extension TrackForwarder {
         }
         feed.established()
         self.refusal = nil
+        self.isAwaitingPublisher = false
+        for other in self.upstreams where other !== feed && other.patience != nil && other.state == .pending {
+            // What appeared here need not be waited for above.
+            self.drop(other)
+        }
         self.passOnMemory()
         self.acceptWaiting()
     }
@@ -161,6 +203,9 @@ extension TrackForwarder {
             return
         }
         let refusal = self.refusal ?? (.doesNotExist, "the track ended")
+        if self.subscribers.isEmpty, refusal.code == .doesNotExist, self.awaitPublisher(insteadOf: refusal.reason) {
+            return
+        }
         let ending = self.ending ?? (.internalError, "the publisher is gone")
         self.finish()
         self.rejectWaiting(refusal.code, reason: refusal.reason)
@@ -208,6 +253,9 @@ extension TrackForwarder {
             self.ledger.counters.requestsOverLimit &+= 1
             request.reject(.excessiveLoad, reason: "the track has too many publishers")
             return
+        }
+        if owner.isUpstream {
+            self.turnUpstreamRelaysAway()
         }
         let forward = self.hasDemand || self.waiting.contains { $0.request.request.parameters.forward ?? true }
         let wasPublished = self.isPublished

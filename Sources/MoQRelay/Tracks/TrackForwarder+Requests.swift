@@ -26,7 +26,7 @@ extension TrackForwarder {
             self.accept(request, from: owner)
             return
         }
-        let patience = self.isAwaitingPublisher ? self.relay?.rendezvousTime(of: request) : nil
+        let patience = self.relay?.rendezvousTime(of: request)
         guard !self.isAwaitingPublisher || patience != nil else {
             self.ledger.counters.tracksNotFound &+= 1
             request.reject(.doesNotExist, reason: "nobody publishes the track")
@@ -37,7 +37,12 @@ extension TrackForwarder {
             request.reject(.excessiveLoad, reason: "too many subscribers wait for the publisher")
             return
         }
-        let subscriber = WaitingSubscriber(owner: owner, request: request)
+        let subscriber = WaitingSubscriber(
+            owner: owner,
+            request: request,
+            patience: patience,
+            now: self.ledger.loop.now
+        )
         self.waiting.append(subscriber)
         self.ledger.counters.live.pendingSubscribers += 1
         owner.subscriptions[self.name] = .waiting(subscriber)
@@ -48,17 +53,59 @@ extension TrackForwarder {
             self.removeWaiting(subscriber)
             self.settle()
         }
-        if let patience {
-            subscriber.awaitPublisher(for: patience, on: self.ledger.loop) { [weak self, weak subscriber] in
-                guard let self, let subscriber else {
-                    return
-                }
+        if self.isAwaitingPublisher {
+            self.awaitPublisher(for: subscriber)
+            self.askUpstreamToWait()
+        }
+    }
+
+    /// Holds the request for as long as its subscriber is willing to wait.
+    private func awaitPublisher(for subscriber: WaitingSubscriber) {
+        subscriber.awaitPublisher(on: self.ledger.loop) { [weak self, weak subscriber] in
+            guard let self, let subscriber else {
+                return
+            }
+            self.removeWaiting(subscriber)
+            self.ledger.counters.rendezvousTimeouts &+= 1
+            subscriber.request.reject(.timeout, reason: "no publisher appeared")
+            self.settle()
+        }
+    }
+
+    /// Nobody who was asked has the track: who is not willing to wait is told so, and the others wait for somebody who has.
+    /// - Returns: false when nobody is willing to wait.
+    func awaitPublisher(insteadOf reason: String) -> Bool {
+        let now = self.ledger.loop.now
+        guard self.relay?.isDraining == false, self.waiting.contains(where: { $0.patience(at: now) > .zero }) else {
+            return false
+        }
+        self.askedPublishers = []
+        self.refusal = nil
+        self.isAwaitingPublisher = true
+        for subscriber in self.waiting {
+            if subscriber.patience(at: now) > .zero {
+                self.awaitPublisher(for: subscriber)
+            } else {
                 self.removeWaiting(subscriber)
-                self.ledger.counters.rendezvousTimeouts &+= 1
-                subscriber.request.reject(.timeout, reason: "no publisher appeared")
-                self.settle()
+                self.ledger.counters.tracksNotFound &+= 1
+                subscriber.request.reject(.doesNotExist, reason: reason)
             }
         }
+        self.askUpstreamToWait()
+        return true
+    }
+
+    /// Nobody new is waited for: the relay is going away.
+    func stopAwaitingPublisher() {
+        guard self.isAwaitingPublisher else {
+            return
+        }
+        let feeds = self.upstreams
+        for feed in feeds {
+            self.drop(feed)
+        }
+        self.finish()
+        self.rejectWaiting(.goingAway, reason: "the relay is going away")
     }
 
     /// Takes a subscriber out of those that wait.

@@ -236,7 +236,7 @@ final class TrackForwarder {
             return
         }
         if self.subscribers.isEmpty, self.waiting.isEmpty {
-            for feed in self.upstreams where feed.origin == .subscribed {
+            for feed in self.upstreams where feed.origin == .subscribed || self.isForNobody(feed) {
                 self.drop(feed)
             }
             guard !self.upstreams.isEmpty else {
@@ -246,6 +246,11 @@ final class TrackForwarder {
         }
         self.synchronizeUpstream()
         self.resumeIfPossible()
+    }
+
+    /// Whether an upstream relay offered the track to somebody here who is gone.
+    private func isForNobody(_ feed: UpstreamFeed) -> Bool {
+        feed.owner.isUpstream && self.relay?.isAskedForTracks(of: self.name.namespace) != true
     }
 
     /// Ends every subscriber, after everything that was forwarded.

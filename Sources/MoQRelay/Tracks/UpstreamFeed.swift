@@ -35,6 +35,8 @@ final class UpstreamFeed: TrackConsumer {
     private(set) var state = State.pending
     /// The first group that the publisher brings from its beginning, when others had the track before; nil when none had.
     var firstWholeGroup: UInt64?
+    /// How long an upstream relay was asked to wait for a publisher, if it was.
+    var patience: Duration?
     private weak var forwarder: TrackForwarder?
     private var subscription: Subscription?
     /// Runs while a SUBSCRIBE of the relay is unanswered, or before it is repeated.

@@ -3,21 +3,31 @@
 import MoQ
 import PacketLoop
 
-/// A SUBSCRIBE that waits: for a publisher to appear, or until the publisher has answered the relay's own. (loop)
+/// A SUBSCRIBE that waits: for a publisher to appear, or until the publishers have answered the relay's own. (loop)
 final class WaitingSubscriber {
     let owner: RelayPeer
     let request: IncomingSubscribe
+    /// Until when the subscriber is willing to wait for a publisher; nil when it is not.
+    private let deadline: LoopInstant?
     /// Runs while there is no publisher.
     private var rendezvousTimer: LoopTimer?
 
-    init(owner: RelayPeer, request: IncomingSubscribe) {
+    /// `patience` is how long the subscriber is willing to wait for a publisher, if it is.
+    init(owner: RelayPeer, request: IncomingSubscribe, patience: Duration?, now: LoopInstant) {
         self.owner = owner
         self.request = request
+        self.deadline = patience.map { now.advanced(by: $0) }
     }
 
-    /// Calls `expired` when no publisher has appeared after so long.
-    func awaitPublisher(for duration: Duration, on loop: PacketLoop, expired: @escaping () -> Void) {
-        self.rendezvousTimer = loop.schedule(after: duration, expired)
+    /// How long the subscriber is still willing to wait for a publisher.
+    func patience(at now: LoopInstant) -> Duration {
+        self.deadline.map { now < $0 ? now.duration(to: $0) : .zero } ?? .zero
+    }
+
+    /// Calls `expired` when no publisher has appeared by the time that the subscriber is willing to wait.
+    func awaitPublisher(on loop: PacketLoop, expired: @escaping () -> Void) {
+        self.stopAwaitingPublisher()
+        self.rendezvousTimer = loop.schedule(after: self.patience(at: loop.now), expired)
     }
 
     /// There is a publisher, or nobody waits any more.

@@ -20,8 +20,11 @@ public import WebTransport
 ///                        └──► stopped, from everywhere
 /// ```
 ///
+/// A relay that goes away and says where to go instead (GOAWAY with a URI) is left for that one: the old session stays until
+/// the new one is ready and has taken over what came from it.
+///
 /// Made by ``MoQRelay/addUpstream(name:session:backoff:onEvent:dial:)``. How to connect is its caller's business: `dial` is called
-/// for each attempt, and has to see to it that ``connected(_:profile:)`` or ``failed(_:)`` is called, once.
+/// for each attempt, and has to see to it that ``connected(_:profile:configuration:)`` or ``failed(_:)`` is called, once.
 public final class RelayUpstream {
     /// What happened, for who wants to tell people.
     public enum Event: Hashable, Sendable {
@@ -48,6 +51,9 @@ public final class RelayUpstream {
 
     /// What the upstream relay is called in reasons and logs.
     public let name: String
+    /// The URI that the upstream relay said to connect to instead; nil for the one that was configured. Whoever dials uses it.
+    /// When it leads nowhere, the configured one is tried again. (loop)
+    public private(set) var redirect: String?
     /// Called with everything that happens, on the loop. Must not call back.
     var onEvent: ((Event) -> Void)?
 
@@ -60,6 +66,11 @@ public final class RelayUpstream {
     private var state = State.stopped
     /// The namespaces that the upstream relay was told of.
     private var publications: [TrackNamespace: NamespacePublication] = [:]
+    /// What the upstream relay is asked about namespaces and tracks.
+    private var namespaces: UpstreamDiscovery?
+    private var tracks: UpstreamDiscovery?
+    /// The session that is being left for another one, and what was asked in it.
+    private var leaving: (peer: RelayPeer, discoveries: [UpstreamDiscovery])?
 
     init(
         name: String,
@@ -93,10 +104,18 @@ public final class RelayUpstream {
 
     /// An attempt succeeded: makes the session, with the relay as handler, and starts it. (loop)
     ///
+    /// - Parameters:
+    ///   - transport: the connection.
+    ///   - profile: the draft that is spoken.
+    ///   - configuration: what the session is configured with, if otherwise than all.
     /// - Returns: the session, which the relay keeps until it closes; nil when the connection is not wanted any more, and
     ///   was closed.
     @discardableResult
-    public func connected(_ transport: any WebTransportSession, profile: DraftProfile) -> MoQSession? {
+    public func connected(
+        _ transport: any WebTransportSession,
+        profile: DraftProfile,
+        configuration: MoQSessionConfiguration? = nil
+    ) -> MoQSession? {
         guard case .connecting = self.state, let relay = self.relay else {
             transport.close(code: SessionErrorCode.noError.wireValue(in: profile), reason: "not wanted any more")
             return nil
@@ -105,7 +124,7 @@ public final class RelayUpstream {
             transport: transport,
             loop: self.loop,
             profile: profile,
-            configuration: self.configuration,
+            configuration: configuration ?? self.configuration,
             handler: relay
         )
         self.state = .settingUp(relay.register(session, as: self))
@@ -119,6 +138,7 @@ public final class RelayUpstream {
             return
         }
         self.relay?.ledger.counters.upstreamFailures &+= 1
+        self.redirect = nil
         let delay = self.tryLater()
         self.onEvent?(.unreachable(reason: reason, retryAfter: delay))
     }
@@ -164,8 +184,29 @@ public final class RelayUpstream {
         self.state = .ready(peer)
         self.backoff.connected(at: self.loop.now)
         relay.ledger.counters.upstreamConnects &+= 1
+        self.beginDiscovery(on: peer.session, for: relay)
         self.onEvent?(.ready(peer.session.profile.version))
         relay.upstreamBecameReady(self, peer)
+        if let old = self.leaving?.peer {
+            for name in Array(old.upstreams.keys) {
+                relay.tracks[name]?.publisherAppeared(peer)
+            }
+            relay.closeIfLeft(old)
+        }
+    }
+
+    /// The upstream relay goes away, and says where to go instead. Returns whether that is followed.
+    func moves(to uri: String, from peer: RelayPeer) -> Bool {
+        guard case .ready(let current) = self.state, current === peer, self.leaving == nil else {
+            return false
+        }
+        self.redirect = uri
+        self.publications = [:]
+        self.leaving = (peer, [self.namespaces, self.tracks].compactMap { $0 })
+        self.namespaces = nil
+        self.tracks = nil
+        self.connect()
+        return true
     }
 
     /// Whether this is the track by which the upstream relay is being checked.
@@ -187,9 +228,20 @@ public final class RelayUpstream {
         peer.session.close(.noError, reason: "the relay that was connected to leads back to the one that connected")
     }
 
-    /// The session has closed, and everything that it brought was taken out.
-    func sessionDidClose(_ reason: String) {
+    /// A session has closed, and everything that it brought was taken out.
+    func sessionDidClose(of peer: RelayPeer, _ reason: String) {
+        if let old = self.leaving, old.peer === peer {
+            self.leaving = nil
+            for discovery in old.discoveries {
+                discovery.close()
+            }
+            return
+        }
         self.publications = [:]
+        self.namespaces?.close()
+        self.namespaces = nil
+        self.tracks?.close()
+        self.tracks = nil
         switch self.state {
         case .settingUp, .ready:
             break
@@ -204,6 +256,7 @@ public final class RelayUpstream {
             return
         }
         self.relay?.ledger.counters.upstreamFailures &+= 1
+        self.redirect = nil
         let delay = self.tryLater()
         self.onEvent?(.lost(reason: reason, retryAfter: delay))
     }
@@ -221,6 +274,50 @@ public final class RelayUpstream {
             return nil
         }
         return !peer.isGoingAway && peer.session.isOpen ? peer : nil
+    }
+
+    // MARK: What the upstream relay is asked
+
+    private func beginDiscovery(on session: MoQSession, for relay: MoQRelay) {
+        let namespaces = UpstreamDiscovery(on: self.loop) { prefix, events, response in
+            session.subscribeNamespace(prefix, events: events, response: response)
+        }
+        namespaces.onChange = { [weak relay] namespace, exists in
+            relay?.upstreamReported(namespace, exists: exists)
+        }
+        self.namespaces = namespaces
+        // Where there is one request for both, two of them would overlap.
+        if session.profile.hasSubscribeTracks {
+            self.tracks = UpstreamDiscovery(on: self.loop) { prefix, events, response in
+                session.subscribeTracks(prefix, forward: false, events: events, response: response)
+            }
+        }
+    }
+
+    /// A client follows a prefix.
+    func follow(_ feed: NamespaceFeed) {
+        if feed.wantsNamespaces {
+            self.namespaces?.add(feed.prefix)
+        }
+        if feed.wantsTracks {
+            self.tracks?.add(feed.prefix)
+        }
+    }
+
+    /// A client follows a prefix no more, and is out of the relay's table.
+    func unfollow(_ feed: NamespaceFeed) {
+        guard let relay = self.relay else {
+            return
+        }
+        if feed.wantsNamespaces {
+            self.namespaces?.remove(feed.prefix) { relay.isFollowed($0, where: \.wantsNamespaces) }
+        }
+        if feed.wantsTracks {
+            self.tracks?.remove(feed.prefix) { relay.isFollowed($0, where: \.wantsTracks) }
+            if case .ready(let peer) = self.state {
+                relay.dropUnusedOffers(of: peer)
+            }
+        }
     }
 
     // MARK: What the upstream relay is told

@@ -54,8 +54,7 @@ final class RelayNetwork {
         _ profile: DraftProfile = .draft18,
         backoff: ReconnectBackoff = ReconnectBackoff()
     ) -> Uplink {
-        // The network has the relays: a ring of them that had each other would never be freed.
-        let uplink = Uplink(loop: self.loop, profile: profile) { [weak upper] in upper?.accept($0, profile: profile) }
+        let uplink = Uplink(loop: self.loop, profile: profile, to: upper)
         uplink.isReachable = upper != nil
         uplink.add(to: lower, backoff: backoff)
         self.settle()
@@ -105,18 +104,39 @@ final class Uplink {
     /// What the relay said about it.
     private(set) var events: [RelayUpstream.Event] = []
     /// The connection that was made last.
-    private(set) var link: InMemoryLink?
+    var link: InMemoryLink? {
+        self.links.last
+    }
+    /// All connections; one that nobody had would break.
+    private var links: [InMemoryLink] = []
     /// What the handle answered to the last connection.
     private(set) var session: MoQSession?
+    /// The upper relay's side of the last connection.
+    private(set) weak var farSession: MoQSession?
 
     private let loop: PacketLoop
     private let profile: DraftProfile
+    private weak var upper: MoQRelay?
     private let accept: (any WebTransportSession) -> Void
+    /// The relays that a GOAWAY may name, by URI.
+    private var others: [String: MoQRelay] = [:]
 
+    /// `accept` is given the other end of each connection.
     init(loop: PacketLoop, profile: DraftProfile, accept: @escaping (any WebTransportSession) -> Void) {
         self.loop = loop
         self.profile = profile
         self.accept = accept
+    }
+
+    /// The way to a relay. The network has the relays: a ring of them that had each other would never be freed.
+    convenience init(loop: PacketLoop, profile: DraftProfile, to upper: MoQRelay?) {
+        self.init(loop: loop, profile: profile) { _ in }
+        self.upper = upper
+    }
+
+    /// Says which relay a URI leads to.
+    func name(_ relay: MoQRelay, _ uri: String) {
+        self.others[uri] = relay
     }
 
     /// Makes the relay connect.
@@ -152,13 +172,18 @@ final class Uplink {
     private func dial(_ upstream: RelayUpstream) {
         self.attempts.append(self.loop.now)
         self.loop.schedule(after: .milliseconds(20)) {
-            guard self.isReachable else {
+            let other = upstream.redirect.flatMap { self.others[$0] }
+            guard self.isReachable, upstream.redirect == nil || other != nil else {
                 upstream.failed("nobody listens")
                 return
             }
             let link = InMemoryLink(loop: self.loop, configuration: InMemoryLinkConfiguration())
-            self.link = link
-            self.accept(link.server)
+            self.links.append(link)
+            if let relay = other ?? self.upper {
+                self.farSession = relay.accept(link.server, profile: self.profile)
+            } else {
+                self.accept(link.server)
+            }
             self.session = upstream.connected(link.client, profile: self.profile)
         }
     }
