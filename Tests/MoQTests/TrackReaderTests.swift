@@ -137,6 +137,7 @@ struct TrackReaderTests {
         harness.publisher.close()
         let error = await #expect(throws: MoQError.self) { try await self.collect(reader, harness) }
         #expect(error?.code == .sessionClosed)
+        harness.run()
     }
 
     @Test("Subgroups come whole when they end, also those that were given up")
@@ -245,5 +246,7 @@ struct TrackReaderTests {
         harness.publisher.close()
         let error = await #expect(throws: MoQError.self) { _ = try await next() }
         #expect(error?.code == .sessionClosed)
+        // The harness ends where its loop is, not where the closure above ran.
+        harness.run()
     }
 }
