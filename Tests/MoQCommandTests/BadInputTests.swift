@@ -29,6 +29,13 @@ struct BadInputTests {
         BadInput("relay --listen 127.0.0.1:0 --self-signed --retry often", 64, "--retry", "often"),
         BadInput("pub moqt://127.0.0.1:4433 \(track) --input x --secrets y", 64, "--secrets", "--listen"),
         BadInput("relay --listen 127.0.0.1:0 --self-signed --tickets x", 64, "--tickets"),
+        BadInput(
+            "relay --listen 127.0.0.1:0 --self-signed --token-file /no/such/file",
+            64,
+            "--token-file",
+            "/no/such/file"
+        ),
+        BadInput("sub moqt://127.0.0.1:4433 \(track) --token-file /dev/null", 64, "--token-file", "no token"),
         BadInput("sub relay.example:4433 \(track)", 64, "relay.example:4433"),
         BadInput("sub ftp://relay.example:4433 \(track)", 64, "ftp://relay.example:4433"),
         BadInput("sub moqt://:4433 \(track)", 64, "moqt://:4433"),

@@ -65,20 +65,4 @@ struct NamespaceMachineTests {
         let answered = machine.answer(accepting: true)
         #expect(!answered)
     }
-
-    @Test("Tokens need a cache, of which there is none")
-    func tokens() {
-        let register = AuthorizationToken.register(alias: 0, type: 0, value: [])
-        let check: ([AuthorizationToken]) -> SessionErrorCode? = { tokens in
-            SessionMachineTests.code { () throws(ProtocolViolation) in try TokenRules.checkRequest(tokens) }
-        }
-        #expect(check([.useValue(type: 0, value: [1])]) == nil)
-        #expect(check([register]) == .authTokenCacheOverflow)
-        #expect(check([.delete(alias: 1)]) == .unknownAuthTokenAlias)
-        let setup: ([AuthorizationToken]) -> SessionErrorCode? = { tokens in
-            SessionMachineTests.code { () throws(ProtocolViolation) in try TokenRules.checkSetup(tokens) }
-        }
-        #expect(setup([register]) == nil)
-        #expect(setup([.useAlias(1)]) == .protocolViolation)
-    }
 }

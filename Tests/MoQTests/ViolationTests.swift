@@ -16,10 +16,11 @@ struct ViolationTests {
         _ code: SessionErrorCode,
         _ profile: DraftProfile,
         peer role: Role,
+        configuration: MoQSessionConfiguration = MoQSessionConfiguration(),
         sourceLocation: SourceLocation = #_sourceLocation,
         _ body: (RawHarness) throws -> Void
     ) throws {
-        let harness = try RawHarness.established(profile, peer: role)
+        let harness = try RawHarness.established(profile, peer: role, configuration: configuration)
         // A second session on the same loop must not notice.
         let bystander = Harness.established(Variant(profile: profile, subscriber: .client))
         try body(harness)
@@ -246,6 +247,36 @@ struct ViolationTests {
         try self.expectClose(.unknownAuthTokenAlias, profile, peer: role) {
             let message = Subscribe(requestID: $0.peerID(), track: Harness.track, tokens: [.useAlias(3)])
             try $0.peer.request(.subscribe(message))
+        }
+    }
+
+    @Test("Tokens that do not fit into the cache, and aliases that are in use", arguments: DraftProfile.all, roles)
+    func tokenCache(profile: DraftProfile, role: Role) throws {
+        var configuration = MoQSessionConfiguration()
+        configuration.setup.maxAuthTokenCacheSize = 40
+        let first = AuthorizationToken.register(alias: 7, type: 0, value: [1, 2, 3])
+        let offences: [(SessionErrorCode, AuthorizationToken)] = [
+            (.duplicateAuthTokenAlias, .register(alias: 7, type: 0, value: [4])),
+            (.duplicateAuthTokenAlias, first),
+            (.authTokenCacheOverflow, .register(alias: 8, type: 0, value: [1, 2, 3, 4, 5, 6])),
+            (.unknownAuthTokenAlias, .useAlias(8)),
+            (.unknownAuthTokenAlias, .delete(alias: 8)),
+        ]
+        for (code, token) in offences {
+            try self.expectClose(code, profile, peer: role, configuration: configuration) {
+                for (index, token) in [first, token].enumerated() {
+                    let message = PublishNamespace(
+                        requestID: $0.peerID(UInt64(index)),
+                        namespace: TrackNamespace(path: "space/\(index)"),
+                        tokens: [token]
+                    )
+                    try $0.peer.request(.publishNamespace(message))
+                    $0.run()
+                    if index == 0 {
+                        #expect($0.session.isOpen && $0.session.counters.liveTokens == 1)
+                    }
+                }
+            }
         }
     }
 

@@ -43,6 +43,19 @@ public struct MoQSessionConfiguration: Sendable {
     /// The mandatory track properties that the application understands (draft-18 §2.5.1). Tracks with others are
     /// refused with UNSUPPORTED_EXTENSION.
     public var understoodMandatoryProperties: Set<UInt64>
+    /// Decides, by the tokens that come with them, what the peer may do: whether it may have the session, and each of its
+    /// requests. Nil allows everything.
+    ///
+    /// Called on the loop, synchronously, before the ``MoQSessionHandler`` hears of the request; one that is not allowed does
+    /// not reach it. Tokens may come by alias only when `setup.maxAuthTokenCacheSize` says how many bytes of them this side
+    /// keeps.
+    public var authorizer: (@Sendable (AuthorizationRequest) -> AuthorizationDecision)?
+    /// Tokens for every request of this side that brings none of its own.
+    ///
+    /// The session registers them with the peer, as far as that has room for them, and sends an alias from then on; that goes
+    /// for the tokens of single requests, too. A token of `setup`, which goes out before it is known whether there is room,
+    /// is registered there only when it is given so.
+    public var requestTokens: [AuthorizationToken]
 
     /// The defaults.
     public init() {
@@ -64,5 +77,7 @@ public struct MoQSessionConfiguration: Sendable {
         self.maxNamespacesPerSubscription = 65_536
         self.maxObjectPropertiesByteCount = 65_536
         self.understoodMandatoryProperties = []
+        self.authorizer = nil
+        self.requestTokens = []
     }
 }

@@ -18,6 +18,8 @@ public struct MoQSessionCounters: Hashable, Sendable {
     public var liveStreamsOut = 0
     /// Data streams that are held back because their track alias is not known yet; part of ``liveStreamsIn``.
     public var liveHeldStreams = 0
+    /// Tokens that the peer has registered.
+    public var liveTokens = 0
 
     /// Control messages received.
     public var messagesReceived: UInt64 = 0
@@ -61,6 +63,8 @@ public struct MoQSessionCounters: Hashable, Sendable {
     public var subscribersTooFarBehind: UInt64 = 0
     /// Subscriptions and fetches of this side that it ended because their track is malformed.
     public var malformedTracks: UInt64 = 0
+    /// Requests of the peer, and updates of them, that were refused because of their tokens.
+    public var requestsUnauthorized: UInt64 = 0
 
     /// All zero.
     public init() {}

@@ -41,6 +41,7 @@ extension MoQSessionCounters {
         self.liveStreamsIn &+= other.liveStreamsIn
         self.liveStreamsOut &+= other.liveStreamsOut
         self.liveHeldStreams &+= other.liveHeldStreams
+        self.liveTokens &+= other.liveTokens
         self.messagesReceived &+= other.messagesReceived
         self.messagesSent &+= other.messagesSent
         self.requestsNotSupported &+= other.requestsNotSupported
@@ -62,5 +63,6 @@ extension MoQSessionCounters {
         self.subgroupsTimedOut &+= other.subgroupsTimedOut
         self.subscribersTooFarBehind &+= other.subscribersTooFarBehind
         self.malformedTracks &+= other.malformedTracks
+        self.requestsUnauthorized &+= other.requestsUnauthorized
     }
 }

@@ -223,6 +223,12 @@ public final class FetchPublisher {
     }
 
     private func apply(_ update: RequestUpdate) {
+        if let refusal = self.session.refusal(of: update, changing: .fetch, track: self.track) {
+            self.link.refuseUpdate(update.requestID, refusal.code, reason: refusal.reason)
+            // A failed update takes the objects along, and what was said about it has to arrive (draft-18 §10.9.1).
+            self.over(.reset, .cancelled, keepsRequestStream: true)
+            return
+        }
         if let priority = update.parameters.subscriberPriority {
             self.subscriberPriority = priority
             self.stream?.priority = self.priority
@@ -241,7 +247,7 @@ public final class FetchPublisher {
     // MARK: Ending
 
     /// Ends the fetch, with the stream reset, or delivered where there is no code.
-    private func over(_ end: FetchPublisherEnd, _ code: StreamResetCode?) {
+    private func over(_ end: FetchPublisherEnd, _ code: StreamResetCode?, keepsRequestStream: Bool = false) {
         let state = self.machine.ended()
         guard state != .ended else {
             return
@@ -257,7 +263,7 @@ public final class FetchPublisher {
             self.session.totals.liveStreamsOut -= 1
             self.session.totals.liveFetchesServed -= 1
         }
-        if let code {
+        if let code, !keepsRequestStream {
             // Both streams say how it ended: of the one with the objects the peer may not know yet whose it is.
             self.link.cancel(code)
         } else {
@@ -374,7 +380,6 @@ extension FetchPublisher: SessionRequest {
     func receive(_ message: MoQMessage) throws(ProtocolViolation) {
         switch message {
         case .requestUpdate(let update):
-            try TokenRules.checkRequest(update.tokens)
             try self.receive(update)
         case .fetchCancel:
             self.peerCancelled()

@@ -120,16 +120,26 @@ final class NamespaceFeed: SessionRequest {
         guard case .requestUpdate(let update) = message else {
             throw .protocolViolation("message that does not belong to a SUBSCRIBE_NAMESPACE")
         }
-        try TokenRules.checkRequest(update.tokens)
-        guard update.namespacePrefix == nil else {
-            // A failed update closes the stream (draft-18 §10.9).
-            self.link.refuseUpdate(update.requestID, .notSupported, reason: "the prefix cannot be changed here")
-            self.link.finish()
-            self.link.retire()
-            self.cancelled()
-            return
+        let refusal = self.link.session.refusal(
+            of: update,
+            changing: self.link.kind,
+            namespace: update.namespacePrefix ?? self.request.prefix
+        )
+        if let refusal {
+            self.refuse(update, refusal.code, reason: refusal.reason)
+        } else if update.namespacePrefix != nil {
+            self.refuse(update, .notSupported, reason: "the prefix cannot be changed here")
+        } else {
+            self.link.acceptUpdate(update.requestID)
         }
-        self.link.acceptUpdate(update.requestID)
+    }
+
+    /// A failed update closes the stream (draft-18 §10.9.1).
+    private func refuse(_ update: RequestUpdate, _ code: RequestErrorCode, reason: String) {
+        self.link.refuseUpdate(update.requestID, code, reason: reason)
+        self.link.finish()
+        self.link.retire()
+        self.cancelled()
     }
 
     func peerFinished() {

@@ -54,14 +54,39 @@ final class ReceivedAnnouncement: SessionRequest {
     func receive(_ message: MoQMessage) throws(ProtocolViolation) {
         switch message {
         case .requestUpdate(let update):
-            try TokenRules.checkRequest(update.tokens)
-            self.link.acceptUpdate(update.requestID)
+            self.receive(update)
         case .publishNamespaceDone:
             self.link.retire()
             self.withdrawn()
         default:
             throw .protocolViolation("message that does not belong to a PUBLISH_NAMESPACE")
         }
+    }
+
+    private func receive(_ update: RequestUpdate) {
+        let namespace = self.request.namespace
+        let refusal = self.link.session.refusal(of: update, changing: .publishNamespace, namespace: namespace)
+        guard let refusal else {
+            self.link.acceptUpdate(update.requestID)
+            return
+        }
+        guard !self.isPending else {
+            // An answer to the update would pass for the answer to the request.
+            self.link.session.peerRequestEnded()
+            let onWithdrawn = self.onWithdrawn
+            self.reject(refusal.code, reason: refusal.reason)
+            onWithdrawn?()
+            return
+        }
+        self.link.refuseUpdate(update.requestID, refusal.code, reason: refusal.reason)
+        // A failed update ends the announcement (draft-18 §10.9.1).
+        if self.link.stream.isRequestStream {
+            self.link.finish()
+            self.link.retire()
+        } else {
+            self.link.cancel(requestCode: refusal.code, reason: refusal.reason)
+        }
+        self.withdrawn()
     }
 
     func peerFinished() {

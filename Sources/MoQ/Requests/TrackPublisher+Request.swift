@@ -58,7 +58,6 @@ extension TrackPublisher: OutgoingRequest {
                 self.respond(.failure(MoQError(error)))
             }
         case .requestUpdate(let update):
-            try TokenRules.checkRequest(update.tokens)
             try self.receive(update)
         case .unsubscribe:
             self.peerCancelled()
@@ -149,6 +148,11 @@ extension TrackPublisher: OutgoingRequest {
     }
 
     private func apply(_ update: RequestUpdate) throws(ProtocolViolation) {
+        let kind = self.link?.kind ?? .subscribe
+        if let refusal = self.session.refusal(of: update, changing: kind, track: self.track) {
+            self.refuse(update, refusal.code, reason: refusal.reason)
+            return
+        }
         let wanted = try self.changes(in: update)
         let wasForwarding = self.isForwarding
         if let largest = self.delegate?.trackPublisherLargestObject(self) {
@@ -157,7 +161,7 @@ extension TrackPublisher: OutgoingRequest {
         if let filter = wanted.filter {
             let resolved = ObjectFilter(filter, largest: self.largestObject)
             guard !resolved.isExhausted(largest: self.largestObject) else {
-                self.refuse(update)
+                self.refuse(update, .invalidRange, reason: "everything in the range has been published")
                 return
             }
             self.filter = resolved
@@ -192,14 +196,18 @@ extension TrackPublisher: OutgoingRequest {
     }
 
     /// An update that cannot be satisfied ends the subscription (draft-18 §10.9.1).
-    private func refuse(_ update: RequestUpdate) {
-        self.link?.refuseUpdate(update.requestID, .invalidRange, reason: "everything in the range has been published")
-        guard self.session.profile.updatesAreAnswered else {
+    private func refuse(_ update: RequestUpdate, _ code: RequestErrorCode, reason: String) {
+        self.link?.refuseUpdate(update.requestID, code, reason: reason)
+        let isAnswered = self.session.profile.updatesAreAnswered
+        guard isAnswered || code != .invalidRange else {
             self.reachedEndOfRange()
             return
         }
         self.plannedEnd = .rangeEnded
-        let action = self.machine.end(.updateFailed, reason: "the update could not be satisfied")
+        let action = self.machine.end(
+            isAnswered ? .updateFailed : .unauthorized,
+            reason: isAnswered ? "the update could not be satisfied" : reason
+        )
         self.resetStreams(.cancelled)
         self.perform(action)
     }

@@ -52,7 +52,6 @@ final class WaitingJoin: SessionRequest {
     func receive(_ message: MoQMessage) throws(ProtocolViolation) {
         switch message {
         case .requestUpdate(let update):
-            try TokenRules.checkRequest(update.tokens)
             guard self.heldUpdates.count < TrackPublisher.maximumHeldUpdates else {
                 throw ProtocolViolation(.internalError, "too many updates of a request that is not answered")
             }

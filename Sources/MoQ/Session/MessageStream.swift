@@ -276,6 +276,7 @@ final class MessageStream: ReceiveStreamReader, SendStreamDelegate {
         case .subscribeOk, .publishOk, .fetchOk, .requestOk, .requestError:
             message.fillRequestID(id)
             self.isAnswered = true
+            self.session.tokenRegistry.answered(id)
         case .goaway(let goaway):
             guard !self.hasReceivedGoaway else {
                 throw .protocolViolation("second GOAWAY on a request stream")
@@ -287,6 +288,7 @@ final class MessageStream: ReceiveStreamReader, SendStreamDelegate {
             return
         case .requestUpdate(let update):
             try self.session.checkPeerRequest(update.requestID)
+            try self.session.resolveTokens(of: &message)
             message.fillRequestID(id)
         default:
             message.fillRequestID(id)

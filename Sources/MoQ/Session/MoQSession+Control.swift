@@ -186,8 +186,8 @@ extension MoQSession {
     }
 
     private func receiveSetup(_ options: SetupOptions) throws(ProtocolViolation) {
-        try TokenRules.checkSetup(options.tokens)
         let action = try self.machine.receivedSetup(options)
+        try self.authorizeSession(options)
         self.cancelSetupTimer()
         self.peerSetup = options
         if self.profile.hasRequestLimit {
@@ -196,6 +196,11 @@ extension MoQSession {
         if action.sendSetup, let control = self.control {
             self.send(self.ownSetup, on: control)
         }
+        self.tokenRegistry.setUp(
+            limit: options.maxAuthTokenCacheSize ?? 0,
+            registered: self.configuration.setup.tokens,
+            isOnControlStream: self.profile.controlShape == .singleBidirectional
+        )
         self.handler?.sessionDidSetUp(self)
         self.releaseHeldRequests()
         self.launchWaiting()
@@ -207,11 +212,13 @@ extension MoQSession {
         guard let existing = update.existingRequestID else {
             throw .protocolViolation("REQUEST_UPDATE without a request")
         }
+        var message = MoQMessage.requestUpdate(update)
+        try self.resolveTokens(of: &message)
         if let request = self.requests[existing] {
             guard self.profile.updatesAreAnswered || request is TrackPublisher else {
                 throw .protocolViolation("update of request \(existing), which is no subscription")
             }
-            try request.receive(.requestUpdate(update))
+            try request.receive(message)
             return
         }
         guard self.ledger.hasSeen(existing) || self.allocator.hasIssued(existing) else {
@@ -250,6 +257,9 @@ extension MoQSession {
             guard let own = request as? any OutgoingRequest, id.issuer == self.role, own.kind == answered else {
                 throw .protocolViolation("answer to another kind of request than \(id)")
             }
+        }
+        if id.issuer == self.role {
+            self.tokenRegistry.answered(id)
         }
         try request.receive(message)
     }

@@ -86,6 +86,13 @@ extension MoQSession {
         range: FetchRange,
         heldUpdates: [RequestUpdate] = []
     ) {
+        if let refusal = self.refusal(of: .fetch, track: track, tokens: request.tokens) {
+            for _ in heldUpdates {
+                self.peerRequestEnded()
+            }
+            link.refuse(refusal.code, reason: refusal.reason)
+            return
+        }
         let publisher = FetchPublisher(
             link: link,
             request: request,

@@ -28,6 +28,7 @@ extension MoQSession {
             self.announcements[link.id.issuer]?[namespace] = nil
         }
         guard !link.isOurs else {
+            self.tokenRegistry.ended(link.id)
             return
         }
         self.peerPrefixes[link.id] = nil
@@ -40,6 +41,8 @@ extension MoQSession {
             throw .protocolViolation("request without an id")
         }
         try self.checkPeerRequest(id)
+        var message = message
+        try self.resolveTokens(of: &message)
         let link = RequestLink(
             session: self,
             id: id,
@@ -58,22 +61,20 @@ extension MoQSession {
         }
         switch message {
         case .subscribe(let subscribe):
-            try TokenRules.checkRequest(subscribe.tokens)
             try self.receive(subscribe, link)
         case .publish(let publish):
-            try TokenRules.checkRequest(publish.tokens)
             try self.receive(publish, link)
         case .publishNamespace(let announcement):
-            try TokenRules.checkRequest(announcement.tokens)
             self.receive(announcement, link)
         case .subscribeNamespace(let request):
-            try TokenRules.checkRequest(request.tokens)
             self.receive(request, link)
         case .fetch(let request):
-            try TokenRules.checkRequest(request.tokens)
             try self.receive(request, link)
         case .trackStatus(let request):
-            try TokenRules.checkRequest(request.tokens)
+            if let refusal = self.refusal(of: .trackStatus, track: request.track, tokens: request.tokens) {
+                link.refuse(refusal.code, reason: refusal.reason)
+                return
+            }
             let entry = ReceivedTrackStatus(link: link, request: request)
             self.register(entry, link)
             let question = IncomingTrackStatus(entry: entry)
@@ -83,7 +84,6 @@ extension MoQSession {
                 self.handler?.session(self, didReceive: question)
             }
         case .subscribeTracks(let request):
-            try TokenRules.checkRequest(request.tokens)
             self.receive(
                 SubscribeNamespace(
                     requestID: request.requestID,
@@ -117,6 +117,10 @@ extension MoQSession {
     }
 
     private func receive(_ request: PublishNamespace, _ link: RequestLink) {
+        if let refusal = self.refusal(of: link.kind, namespace: request.namespace, tokens: request.tokens) {
+            link.refuse(refusal.code, reason: refusal.reason)
+            return
+        }
         if self.profile.namespacesStandForRequests {
             guard self.announcements[self.role.peer]?[request.namespace] == nil else {
                 // The end of one could not be told from the end of the other.
@@ -143,6 +147,10 @@ extension MoQSession {
     }
 
     private func receive(_ request: Subscribe, _ link: RequestLink) throws(ProtocolViolation) {
+        if let refusal = self.refusal(of: link.kind, track: request.track, tokens: request.tokens) {
+            link.refuse(refusal.code, reason: refusal.reason)
+            return
+        }
         guard !self.publishedTracks.contains(request.track) else {
             // Drafts without a code for it have it that a publisher treats this as a violation (draft-14 §9.7).
             let hasCode = self.profile.errors.request.contains { $0.code == .duplicateSubscription }
@@ -169,6 +177,11 @@ extension MoQSession {
                 .duplicateTrackAlias,
                 "PUBLISH uses track alias \(request.trackAlias) of another track"
             )
+        }
+        if let refusal = self.refusal(of: link.kind, track: request.track, tokens: request.tokens) {
+            link.refuse(refusal.code, reason: refusal.reason)
+            self.retireAlias(request.trackAlias)
+            return
         }
         let isEstablished = self.subscribedTracks[request.track]?.state == .active
         guard !isEstablished, !self.offeredTracks.contains(request.track) else {
@@ -207,6 +220,10 @@ extension MoQSession {
     }
 
     private func receive(_ request: SubscribeNamespace, _ link: RequestLink) {
+        if let refusal = self.refusal(of: link.kind, namespace: request.prefix, tokens: request.tokens) {
+            link.refuse(refusal.code, reason: refusal.reason)
+            return
+        }
         // Each kind of request has an overlap space of its own.
         let overlaps = self.peerPrefixes.values.contains {
             $0.kind == link.kind && $0.prefix.overlaps(request.prefix)

@@ -199,9 +199,11 @@ extension MoQSession {
     func launchWaiting() {
         while self.state == .established, let request = self.waiting.first {
             // What the draft cannot say is found out before an id is spent on it.
-            let message = request.openingMessage(id: self.allocator.nextID)
+            var message = request.openingMessage(id: self.allocator.nextID)
+            var registry = self.tokenRegistry
             let bytes: [UInt8]
             do throws(MoQWireError) {
+                try self.shortenTokens(of: &message, &registry)
                 bytes = try self.encode(message)
             } catch {
                 self.waiting.removeFirst()
@@ -219,6 +221,7 @@ extension MoQSession {
             guard case .allocated(let id) = self.allocator.allocate() else {
                 return
             }
+            self.tokenRegistry = registry
             if stream !== self.control {
                 stream.begin(request.kind, id: id)
                 stream.request = request

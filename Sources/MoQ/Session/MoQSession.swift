@@ -91,6 +91,12 @@ public final class MoQSession {
     var heldStreams: [IngressStream] = []
     /// Datagrams that wait for theirs.
     var heldDatagrams = HeldDatagrams()
+    /// The tokens that the peer has registered.
+    var tokenCache: TokenCache
+    /// The tokens of its SETUP.
+    var sessionCredentials: [AuthorizationCredential] = []
+    /// The tokens that we have registered with it.
+    var tokenRegistry = TokenRegistry()
     /// The tracks that tasks publish; requests for them do not reach the handler.
     let sources = SourceTable()
 
@@ -117,6 +123,7 @@ public final class MoQSession {
         self.role = transport.role == .client ? .client : .server
         self.configuration = configuration
         self.handler = handler
+        self.tokenCache = TokenCache(capacity: configuration.setup.maxAuthTokenCacheSize ?? 0)
         self.messages = MessageCodec(profile: profile, role: self.role)
         self.datagrams = DatagramCodec(profile: profile)
         self.machine = SessionMachine(
@@ -179,6 +186,7 @@ public final class MoQSession {
         var result = self.totals
         result.liveRequests = self.requests.count + self.waiting.count
         result.liveHeldStreams = self.heldStreams.count
+        result.liveTokens = self.tokenCache.count
         return result
     }
 
@@ -306,6 +314,8 @@ public final class MoQSession {
         self.announcements = [:]
         self.announcer = nil
         self.aliases = [:]
+        self.tokenCache = TokenCache(capacity: 0)
+        self.tokenRegistry = TokenRegistry()
         self.control = nil
         self.peerControl = nil
         self.sources.closed(MoQError(closure))

@@ -27,5 +27,6 @@ struct ClientSettings: Sendable {
         self.endpoint = endpoint
         self.session = MoQSessionConfiguration()
         self.session.stallTimeout = Self.stallTimeout
+        connection.tokenFile?.show(in: &self.session)
     }
 }

@@ -80,6 +80,18 @@ struct ConnectionOptions: ParsableArguments {
     )
     var packetLoop: PacketLoopKind = .standard
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            A file with authorization tokens, one a line. Who connects shows the first with each request; who listens refuses \
+            requests that show none of them.
+            """,
+            valueName: "file"
+        ),
+        transform: { try TokenFile(reading: $0) }
+    )
+    var tokenFile: TokenFile?
+
     /// Makes everything that logs write to standard error from this level on. Called once per process.
     func startLogging() {
         let level = self.logLevel

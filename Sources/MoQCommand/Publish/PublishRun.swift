@@ -85,6 +85,7 @@ struct PublishRun {
         var limits = MoQSessionConfiguration()
         // Nothing is cut off that only pauses: the input waits for the slowest subscriber.
         limits.stallTimeout = ClientSettings.stallTimeout
+        self.connection.tokenFile?.demand(in: &limits)
         let configuration = limits
         let server = try await ServerEndpoint.start(settings) { loop in
             let stage = self.makeStage(on: loop, outcome: outcome)

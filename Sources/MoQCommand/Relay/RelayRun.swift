@@ -30,10 +30,12 @@ struct RelayRun {
         settings.endpoint.quic.verification = upstreams.verification
         settings.retryPolicy = self.command.retry
         let cell = LoopCell<MoQRelay>()
-        let configuration = MoQRelayConfiguration(
+        var limits = MoQRelayConfiguration(
             maximumSessions: Int(self.command.maxConnections),
             maximumCachedBytes: self.command.cacheSize << 20
         )
+        self.command.connection.tokenFile?.demand(in: &limits.session)
+        let configuration = limits
         let server = try await ServerEndpoint.start(settings) { loop in
             cell.set(MoQRelay(loop: loop, configuration: configuration), on: loop)
         } accept: { transport, profile, _ in

@@ -114,7 +114,8 @@ extension StatisticsReport {
                 "publications": .of(counters.livePublications), "fetches": .of(counters.liveFetches),
                 "fetches_served": .of(counters.liveFetchesServed), "not_supported": .of(counters.requestsNotSupported),
                 "late": .of(counters.lateMessages), "too_far_behind": .of(counters.subscribersTooFarBehind),
-                "malformed": .of(counters.malformedTracks),
+                "malformed": .of(counters.malformedTracks), "unauthorized": .of(counters.requestsUnauthorized),
+                "tokens": .of(counters.liveTokens),
             ]
         )
         self.add("messages", ["sent": .of(counters.messagesSent), "received": .of(counters.messagesReceived)])

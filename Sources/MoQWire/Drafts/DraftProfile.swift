@@ -111,6 +111,11 @@ extension DraftProfile {
         self.messageForm == .parameters
     }
 
+    /// Whether a request may carry the same token twice (draft-18 §10.2.2 has that it may not).
+    public var tokensMayRepeat: Bool {
+        self.messageForm == .fields
+    }
+
     /// Whether what follows a PUBLISH_NAMESPACE or SUBSCRIBE_NAMESPACE names its namespace instead of the request.
     public var namespacesStandForRequests: Bool {
         self.messageForm == .fields

@@ -34,6 +34,11 @@ extension ErrorTables {
         kind.flatMap { self.requestsOfKind[$0] } ?? self.request
     }
 
+    /// Whether there is a number for this code in the answer to a request of this kind.
+    public func has(_ code: RequestErrorCode, answering kind: RequestKind?) -> Bool {
+        self.requestErrors(answering: kind).contains { $0.code == code }
+    }
+
     /// The numbers of draft 16.
     static let draft16 = ErrorTables(
         session: sessionUpToDraft19,

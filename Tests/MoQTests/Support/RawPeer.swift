@@ -200,7 +200,7 @@ final class RawPeer: WebTransportHandler, ReceiveStreamReader {
                     self.contexts[ObjectIdentifier(stream)] = .requester(kind)
                 }
             case .responder(let kind, _):
-                self.contexts[ObjectIdentifier(stream)] = .responder(kind, answering: nil)
+                self.contexts[ObjectIdentifier(stream)] = .responder(kind, answering: .requestUpdate)
             case .control, .requester:
                 break
             }
