@@ -248,7 +248,7 @@ struct AuthorizationTests {
         )
         let delegate = RecordingDelegate()
         let harness = try self.update(message, profile) {
-            let publisher = try #require($0.handler.subscribes.popLast()).accept()
+            let publisher = try #require($0.handler.subscribes.last).accept()
             publisher.delegate = delegate
             publisher.send(group: 0, [[1]])
         }
@@ -269,7 +269,7 @@ struct AuthorizationTests {
         let range = FetchTarget.standalone(track: Harness.track, start: Location(group: 0, object: 0), end: .group(3))
         let message = MoQMessage.fetch(Fetch(requestID: RequestID(0), target: range))
         let harness = try self.update(message, profile) {
-            let publisher = try #require($0.handler.fetches.popLast()).accept(largest: Location(group: 9, object: 0))
+            let publisher = try #require($0.handler.fetches.last).accept(largest: Location(group: 9, object: 0))
             publisher.beginObject(
                 FetchObjectHeader(
                     location: Location(group: 0, object: 0),

@@ -60,6 +60,33 @@ public final class IncomingPublish {
         return self.entry.accept(parameters: parameters, consumer: consumer)
     }
 
+    /// Accepts the offer (PUBLISH_OK) and returns the objects as a sequence, for a task anywhere to read.
+    ///
+    /// `buffering` is how many bytes may wait for that task; then the publisher has to wait. When the offer is gone already,
+    /// the sequence throws that. Everything else is as in ``accept(forward:parameters:consumer:)``.
+    public func accept(
+        forward: Bool = true,
+        parameters: SubscriptionParameters = SubscriptionParameters(),
+        buffering: Int = 1 << 20
+    ) -> TrackReader {
+        var parameters = parameters
+        parameters.forward = forward
+        let consumer = TrackReaderConsumer(capacity: buffering)
+        let subscription = self.entry.accept(parameters: parameters, consumer: consumer) {
+            consumer.subscription = $0
+        }
+        let offer = self.entry.request
+        let answer = SubscribeOk(
+            requestID: offer.requestID,
+            trackAlias: offer.trackAlias,
+            expires: offer.expires,
+            largestObject: offer.largestObject,
+            groupOrder: parameters.groupOrder ?? offer.properties.defaultPublisherGroupOrder,
+            properties: offer.properties
+        )
+        return TrackReader(subscription, answer: answer, consumer: consumer)
+    }
+
     /// Refuses the offer.
     public func reject(
         _ code: RequestErrorCode = .uninterested,

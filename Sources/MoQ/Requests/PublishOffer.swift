@@ -15,13 +15,19 @@ final class PublishOffer: SessionRequest {
         self.request = request
     }
 
-    func accept(parameters: SubscriptionParameters, consumer: any TrackConsumer) -> Subscription {
+    /// `prepare` is given the subscription before the first object comes.
+    func accept(
+        parameters: SubscriptionParameters,
+        consumer: any TrackConsumer,
+        prepare: (Subscription) -> Void = { _ in }
+    ) -> Subscription {
         let subscription = Subscription(
             accepting: self.request,
             link: self.link,
             parameters: parameters,
             consumer: consumer
         )
+        prepare(subscription)
         guard self.isPending else {
             subscription.acceptFailed()
             return subscription

@@ -101,7 +101,12 @@ extension MoQSession {
             heldUpdates: heldUpdates
         )
         self.register(publisher, link)
-        self.handler?.session(self, didReceive: IncomingFetch(entry: publisher, request: request))
+        let question = IncomingFetch(entry: publisher, request: request)
+        if let source = self.sources.source(of: track), source.servesFetches {
+            source.receive(question)
+        } else {
+            self.handler?.session(self, didReceive: question)
+        }
     }
 }
 

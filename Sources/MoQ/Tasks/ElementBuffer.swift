@@ -69,6 +69,11 @@ final class ElementBuffer<Element: Sendable>: Sendable {
         waiter?.wake()
     }
 
+    /// An element was left out before it came here.
+    func countDropped() {
+        self.state.withLock { $0.droppedCount &+= 1 }
+    }
+
     /// Nothing more will come. The first call counts.
     func finish(_ end: Result<Void, MoQError>) {
         let waiter: Waiter? = self.state.withLock { state in

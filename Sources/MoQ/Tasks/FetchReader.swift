@@ -73,11 +73,22 @@ final class FetchReaderConsumer: FetchConsumer {
     /// Kept by its session.
     weak var receiver: FetchReceiver?
 
-    private let buffer: ElementBuffer<TrackObject>
+    private let add: (TrackObject) -> Bool
+    private let finish: (Result<Void, MoQError>) -> Void
     private var assembly = ObjectAssembly()
 
-    init(buffer: ElementBuffer<TrackObject>) {
-        self.buffer = buffer
+    /// `add` takes an object and returns whether there is no more room; `finish` is told how the fetch ended.
+    init(add: @escaping (TrackObject) -> Bool, finish: @escaping (Result<Void, MoQError>) -> Void) {
+        self.add = add
+        self.finish = finish
+    }
+
+    convenience init(buffer: ElementBuffer<TrackObject>) {
+        self.init {
+            buffer.append($0, byteCount: $0.byteCount)
+        } finish: {
+            buffer.finish($0)
+        }
     }
 
     func beginObject(_ object: FetchObjectHeader) {
@@ -102,7 +113,7 @@ final class FetchReaderConsumer: FetchConsumer {
             return
         }
         let text = "an unfinished object holds \(self.assembly.heldByteCount) bytes"
-        self.buffer.finish(.failure(MoQError(code: .limitExceeded, message: text)))
+        self.finish(.failure(MoQError(code: .limitExceeded, message: text)))
         self.receiver?.cancel()
     }
 
@@ -111,15 +122,15 @@ final class FetchReaderConsumer: FetchConsumer {
     func fetchEnded(_ outcome: FetchOutcome) {
         switch outcome {
         case .complete:
-            self.buffer.finish(.success(()))
+            self.finish(.success(()))
         case .reset(let code):
-            self.buffer.finish(.failure(MoQError(code: .endedEarly, message: "the fetch was given up: \(code)")))
+            self.finish(.failure(MoQError(code: .endedEarly, message: "the fetch was given up: \(code)")))
         case .malformedTrack(let reason):
-            self.buffer.finish(.failure(MoQError(code: .endedEarly, message: "the track is malformed: \(reason)")))
+            self.finish(.failure(MoQError(code: .endedEarly, message: "the track is malformed: \(reason)")))
         case .cancelled:
-            self.buffer.finish(.failure(MoQError(code: .cancelled, message: "the fetch was cancelled")))
+            self.finish(.failure(MoQError(code: .cancelled, message: "the fetch was cancelled")))
         case .sessionClosed:
-            self.buffer.finish(.failure(MoQError(code: .sessionClosed, message: "the session closed")))
+            self.finish(.failure(MoQError(code: .sessionClosed, message: "the session closed")))
         }
     }
 
@@ -127,7 +138,7 @@ final class FetchReaderConsumer: FetchConsumer {
         guard let object else {
             return
         }
-        if self.buffer.append(object, byteCount: object.byteCount) {
+        if self.add(object) {
             self.receiver?.pause()
         }
     }

@@ -15,13 +15,51 @@ extension LoopBound where Value == MoQSession {
         buffering: Int = 1 << 20
     ) async throws(MoQError) -> TrackReader {
         try await self.request { session, answer in
-            let buffer = ElementBuffer<TrackReader.Item>(capacity: buffering)
-            let consumer = TrackReaderConsumer(buffer: buffer)
+            let consumer = TrackReaderConsumer(capacity: buffering)
             let subscription = session.subscribe(request, consumer: consumer) { result in
                 guard let subscription = consumer.subscription else {
                     return
                 }
-                answer(result.map { TrackReader(subscription, answer: $0, buffer: buffer) })
+                answer(result.map { TrackReader(subscription, answer: $0, consumer: consumer) })
+            }
+            consumer.subscription = subscription
+            return { subscription.cancel() }
+        }
+    }
+
+    /// Subscribes to a track and fetches its past: returns every object from `start` on as a sequence, each once, those that
+    /// come while the past is fetched behind it (draft-18 §10.12.2, "Joining Fetches").
+    ///
+    /// Objects of the past come in order, the others as ``TrackReader`` says. What the publisher does not have any more is left
+    /// out. A group that lies in the future is waited for. The filter of the request is set to what a joining fetch needs, and
+    /// the order of `parameters` is ascending. Of ``TrackReader/subgroups`` the past is no part.
+    ///
+    /// `buffering` is how many bytes may wait for the task that reads, and as many again while the past is fetched; then the
+    /// publisher has to wait.
+    /// - Throws: `rejected` with the publisher's code for either request, and what
+    ///   ``MoQSession/subscribe(_:consumer:response:)`` says.
+    public func subscribe(
+        _ request: SubscribeRequest,
+        from start: JoiningStart,
+        parameters: FetchParameters = FetchParameters(),
+        buffering: Int = 1 << 20
+    ) async throws(MoQError) -> TrackReader {
+        try await self.request { session, answer in
+            let consumer = TrackReaderConsumer(capacity: buffering, joins: true)
+            var request = request
+            request.parameters.filter = .nextObject
+            let subscription = session.subscribe(request, consumer: consumer) { result in
+                switch result {
+                case .success(let ok):
+                    guard let subscription = consumer.subscription else {
+                        return
+                    }
+                    consumer.join(subscription, from: start, parameters: parameters) { joined in
+                        answer(joined.map { TrackReader(subscription, answer: ok, consumer: consumer) })
+                    }
+                case .failure(let error):
+                    answer(.failure(error))
+                }
             }
             consumer.subscription = subscription
             return { subscription.cancel() }
@@ -73,15 +111,19 @@ extension LoopBound where Value == MoQSession {
     ///
     /// With `announces` the namespace of the track is announced to the peer, and this returns when the peer has accepted
     /// that; relays need it. Tracks of one namespace share an announcement. `properties` are those of the track.
+    ///
+    /// With `kept` the session keeps that many bytes of what was written last, and answers FETCH from them; the oldest groups
+    /// are forgotten first. Without, a FETCH goes to the ``MoQSessionHandler``.
     /// - Throws: `rejected` when the peer does not want the namespace; `invalidState` when the session publishes the
     ///   track already; `sessionClosed`, `goingAway`, `cancelled`.
     public func publish(
         _ track: FullTrackName,
         announces: Bool = true,
-        properties: PropertyList = PropertyList()
+        properties: PropertyList = PropertyList(),
+        keeping kept: Int = 0
     ) async throws(MoQError) -> TrackWriter {
         try await self.request { session, answer in
-            let source = TrackSource(track: track, session: session, properties: properties)
+            let source = TrackSource(track: track, session: session, properties: properties, keeping: kept)
             session.sources.add(source, announces: announces, of: session) { result in
                 answer(result.map { TrackWriter(source) })
             }

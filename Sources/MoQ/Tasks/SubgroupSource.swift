@@ -48,7 +48,13 @@ final class SubgroupSource {
     private func write(_ payload: Bytes, _ properties: PropertyList) {
         let id = self.nextObject
         self.nextObject &+= 1
-        self.source.note(Location(group: self.description.group, object: id))
+        self.source.note(
+            Location(group: self.description.group, object: id),
+            subgroup: self.description.subgroup,
+            priority: self.description.publisherPriority,
+            properties: properties,
+            payload: payload
+        )
         guard let consumer = self.consumer else {
             return
         }

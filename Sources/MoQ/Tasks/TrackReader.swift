@@ -24,6 +24,9 @@ public import PacketLoop
 /// it throws ``MoQError/Code/cancelled``, and the subscription is cancelled, as it is when the last reference to the reader
 /// and its iterators is gone. One task reads at a time.
 ///
+/// One that began in the past (`subscribe(_:from:)`) has first the objects of a fetch, in order, and then those of the
+/// subscription, each of them once.
+///
 /// The synchronous way, without a buffer and without a thread in between, is ``TrackConsumer``.
 public final class TrackReader: AsyncSequence, Sendable {
     /// What the loop hands over.
@@ -40,14 +43,16 @@ public final class TrackReader: AsyncSequence, Sendable {
     public let answer: SubscribeOk
     /// The subscription, for everything that is asked of it on the loop: updates, joining fetches.
     public let subscription: LoopBound<Subscription>
-    let buffer: ElementBuffer<Item>
+    private let consumer: LoopBound<TrackReaderConsumer>
+    private let buffer: ElementBuffer<Item>
 
     /// Made on the loop, when the publisher has accepted.
-    init(_ subscription: Subscription, answer: SubscribeOk, buffer: ElementBuffer<Item>) {
+    init(_ subscription: Subscription, answer: SubscribeOk, consumer: TrackReaderConsumer) {
         self.track = subscription.track
         self.answer = answer
         self.subscription = LoopBound(subscription, on: subscription.session.loop)
-        self.buffer = buffer
+        self.consumer = LoopBound(consumer, on: subscription.session.loop)
+        self.buffer = consumer.buffer
     }
 
     deinit {
@@ -98,11 +103,8 @@ public final class TrackReader: AsyncSequence, Sendable {
     func next() async throws(MoQError) -> Item? {
         do throws(MoQError) {
             return try await self.buffer.next {
-                self.subscription.loop.post { [subscription, buffer] in
-                    // Full again by now, when datagrams came meanwhile.
-                    if !buffer.isFull {
-                        subscription.value.resume()
-                    }
+                self.consumer.loop.post { [consumer] in
+                    consumer.value.makeRoom()
                 }
             }
         } catch {

@@ -1,5 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+import DequeModule
 import MoQWire
 import WebTransport
 
@@ -11,21 +12,42 @@ final class TrackReaderConsumer: TrackConsumer {
 
     /// Kept by its session.
     weak var subscription: Subscription?
+    let buffer: ElementBuffer<TrackReader.Item>
 
-    private let buffer: ElementBuffer<TrackReader.Item>
     private var unfinishedByteCount = 0
     private var streamCount: UInt64 = 0
 
-    init(buffer: ElementBuffer<TrackReader.Item>) {
-        self.buffer = buffer
+    /// What came while the past of the track is being fetched; nil when it is not, or not any more.
+    private var held: Deque<(item: TrackReader.Item, byteCount: Int)>?
+    private var heldWeight = 0
+    private let capacity: Int
+    /// The fetch of the past.
+    private var past: FetchReceiver?
+    /// The end of the subscription that came before the end of the fetch.
+    private var heldEnd: Result<Void, MoQError>?
+    /// What lies before this group is not wanted.
+    private var firstGroup: UInt64 = 0
+
+    /// `capacity` is how many bytes may wait for the task that reads. With `joins` what comes is held back until
+    /// ``join(_:from:parameters:response:)`` has brought what came before.
+    init(capacity: Int, joins: Bool = false) {
+        self.buffer = ElementBuffer(capacity: capacity)
+        self.capacity = capacity
+        self.held = joins ? [] : nil
     }
 
     func beginSubgroup(_ subgroup: SubgroupDescription) -> (any SubgroupConsumer)? {
+        guard subgroup.group >= self.firstGroup else {
+            return nil
+        }
         self.streamCount &+= 1
         return Assembler(subgroup, stream: self.streamCount, owner: self)
     }
 
     func receive(_ datagram: ObjectDatagram, payload: Bytes) {
+        guard datagram.groupID >= self.firstGroup else {
+            return
+        }
         let object = TrackObject(
             location: Location(group: datagram.groupID, object: datagram.objectID),
             subgroup: nil,
@@ -34,16 +56,119 @@ final class TrackReaderConsumer: TrackConsumer {
             status: datagram.status,
             payload: payload
         )
-        self.buffer.appendOrDrop(.object(object, stream: 0), byteCount: object.byteCount)
+        if self.held == nil {
+            self.buffer.appendOrDrop(.object(object, stream: 0), byteCount: object.byteCount)
+        } else if self.heldWeight < self.capacity {
+            self.append(.object(object, stream: 0), byteCount: object.byteCount)
+        } else {
+            self.buffer.countDropped()
+        }
     }
 
     func trackEnded(_ end: TrackEnd) {
-        self.buffer.finish(end.result)
+        guard self.held != nil else {
+            self.buffer.finish(end.result)
+            return
+        }
+        self.heldEnd = end.result
+        if end.cause != .publishDone {
+            self.pastEnded(end.result)
+        }
+    }
+
+    /// The task that reads has made room.
+    func makeRoom() {
+        // It is full again by now, when datagrams came meanwhile.
+        guard !self.buffer.isFull else {
+            return
+        }
+        if let past = self.past {
+            past.resume()
+        } else {
+            self.subscription?.resume()
+        }
     }
 
     private func append(_ item: TrackReader.Item, byteCount: Int) {
-        if self.buffer.append(item, byteCount: byteCount) {
+        if self.held != nil {
+            self.held?.append((item, byteCount))
+            self.heldWeight += byteCount + ElementBuffer<TrackReader.Item>.overhead
+            if self.heldWeight >= self.capacity {
+                self.subscription?.pause()
+            }
+        } else if self.buffer.append(item, byteCount: byteCount) {
             self.subscription?.pause()
+        }
+    }
+
+    // MARK: The past
+
+    /// The publisher has accepted the subscription: fetches what came before it, from `start` on. `response` is called once,
+    /// when that is under way, or there is nothing to fetch, or it cannot be had.
+    func join(
+        _ subscription: Subscription,
+        from start: JoiningStart,
+        parameters: FetchParameters,
+        response: @escaping (Result<Void, MoQError>) -> Void
+    ) {
+        if case .group(let group) = start {
+            self.firstGroup = group
+        }
+        guard let largest = subscription.largestObject, self.firstGroup <= largest.group else {
+            self.pastEnded(.success(()))
+            response(.success(()))
+            return
+        }
+        var parameters = parameters
+        parameters.groupOrder = nil
+        let consumer = FetchReaderConsumer { [buffer] in
+            buffer.append(.object($0, stream: 0), byteCount: $0.byteCount)
+        } finish: { [weak self] in
+            self?.pastEnded($0)
+        }
+        let receiver = subscription.fetch(from: start, parameters: parameters, consumer: consumer) { result in
+            switch result {
+            case .success:
+                response(.success(()))
+            case .failure(let error) where error.requestError == .noObjects:
+                // Draft 14 has a word for a past that is empty.
+                self.pastEnded(.success(()))
+                response(.success(()))
+            case .failure(let error):
+                // The subscription that ended takes the fetch along.
+                let cause = self.heldEnd.flatMap(\.failure) ?? error
+                self.pastEnded(.failure(cause))
+                response(.failure(cause))
+            }
+        }
+        consumer.receiver = receiver
+        self.past = receiver
+    }
+
+    /// Everything that there is of the past is in the buffer, or will never be.
+    private func pastEnded(_ result: Result<Void, MoQError>) {
+        guard let held = self.held else {
+            return
+        }
+        let past = self.past
+        self.held = nil
+        self.past = nil
+        self.heldWeight = 0
+        if case .failure = result {
+            self.buffer.finish(result)
+            past?.cancel()
+            self.subscription?.cancel()
+            return
+        }
+        for (item, byteCount) in held {
+            self.buffer.append(item, byteCount: byteCount)
+        }
+        if let end = self.heldEnd {
+            self.buffer.finish(end)
+        } else if self.buffer.isFull {
+            self.subscription?.pause()
+        } else {
+            self.subscription?.resume()
         }
     }
 
@@ -136,5 +261,14 @@ extension TrackEnd {
         case (.sessionClosed, _):
             return .failure(MoQError(code: .sessionClosed, message: "the session closed: \(text)"))
         }
+    }
+}
+
+extension Result {
+    fileprivate var failure: Failure? {
+        if case .failure(let error) = self {
+            return error
+        }
+        return nil
     }
 }

@@ -1,5 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+import MoQProtocol
 import MoQWire
 import PacketLoop
 import WebTransport
@@ -19,6 +20,8 @@ final class TrackSource {
     /// How many streams of the session may be under way before another group waits: a peer allows only so many, and a
     /// group that finds no stream is lost.
     private static let maximumStreams = 128
+    /// How many fetches are answered at a time; each holds on to what it has not sent.
+    private static let maximumFetches = 16
 
     let track: FullTrackName
     let session: MoQSession
@@ -32,6 +35,9 @@ final class TrackSource {
     /// Where objects go while somebody is subscribed.
     private(set) var publisher: TrackPublisher?
 
+    /// What is kept for those who fetch it; nil when nothing is.
+    private var written: WrittenObjects?
+    private var fetchCount = 0
     private var open: [SubgroupSource] = []
     private var waiters: [Waiter] = []
     private var isEnding = false
@@ -39,10 +45,12 @@ final class TrackSource {
     /// How the last subscription ended, when it did after the end of the track.
     private var lastEnd: TrackPublisherEnd?
 
-    init(track: FullTrackName, session: MoQSession, properties: PropertyList) {
+    /// `kept` is how many bytes to keep for those who fetch them.
+    init(track: FullTrackName, session: MoQSession, properties: PropertyList, keeping kept: Int) {
         self.track = track
         self.session = session
         self.properties = properties
+        self.written = kept > 0 ? WrittenObjects(capacity: kept) : nil
     }
 
     // MARK: Subscribers
@@ -74,6 +82,33 @@ final class TrackSource {
             return
         }
         request.accept(largest: self.largest, properties: self.properties)
+    }
+
+    /// Whether fetches are answered here.
+    var servesFetches: Bool {
+        self.written != nil
+    }
+
+    /// Somebody wants a part of the past.
+    func receive(_ request: IncomingFetch) {
+        guard let written = self.written, !self.isOver else {
+            request.reject(.doesNotExist, reason: "the track has ended")
+            return
+        }
+        guard self.fetchCount < Self.maximumFetches else {
+            request.reject(.excessiveLoad, reason: "too many fetches of the track at a time")
+            return
+        }
+        let publisher = request.accept(largest: self.largest, properties: self.properties)
+        guard !publisher.isEnded else {
+            return
+        }
+        let range = publisher.range
+        let parts = written.parts(from: range.start, through: range.end.location, publisher.groupOrder)
+        self.fetchCount += 1
+        StoredFetch(publisher, parts) { [weak self] in
+            self?.fetchCount -= 1
+        }.start()
     }
 
     /// Whether objects go to somebody.
@@ -136,8 +171,24 @@ final class TrackSource {
     }
 
     /// An object was written, whether or not somebody gets it.
-    func note(_ location: Location) {
+    func note(
+        _ location: Location,
+        subgroup: UInt64?,
+        priority: UInt8,
+        properties: PropertyList,
+        payload: Bytes
+    ) {
         self.largest = max(self.largest ?? location, location)
+        self.written?.append(
+            FetchObjectHeader(
+                location: location,
+                subgroupID: subgroup,
+                publisherPriority: priority,
+                properties: properties,
+                payloadLength: UInt64(payload.count)
+            ),
+            payload
+        )
     }
 
     private var nextGroup: UInt64 {
@@ -167,7 +218,7 @@ final class TrackSource {
         }
         let location = location ?? Location(group: self.nextGroup, object: 0)
         self.noteGroup(location.group)
-        self.note(location)
+        self.note(location, subgroup: nil, priority: priority, properties: properties, payload: payload)
         self.publisher?.receive(
             ObjectDatagram(
                 trackAlias: TrackAlias(rawValue: 0),

@@ -14,8 +14,8 @@ public import WebTransport
 /// try await writer.finish()
 /// ```
 ///
-/// What is written goes to whoever is subscribed now and is not kept: with no subscriber it is dropped
-/// (``waitForSubscriber()``), and one that comes in the middle of a group gets the rest of it. A subscriber that reads
+/// What is written goes to whoever is subscribed now and is not kept, unless the track was published with `keeping`: with no
+/// subscriber it is dropped (``waitForSubscriber()``), and one that comes in the middle of a group gets the rest of it. A subscriber that reads
 /// slowly makes writing wait, until its session gives it up as too far behind; then writing goes on without it.
 ///
 /// Every call goes to the loop of the session and back, which takes some ten microseconds from another thread, and next
