@@ -47,7 +47,16 @@ public final class MoQPicoQuicClient: Sendable {
     private static let deliveryTimeout = Duration.milliseconds(500)
     private static let deliveryInterval = Duration.milliseconds(2)
 
+    /// How a client of an endpoint of its own got there.
+    private struct Origin: Sendable {
+        var url: MoQURL
+        var configuration: MoQEndpointConfiguration
+        var session: MoQSessionConfiguration
+    }
+
     private let basis: Basis
+    /// Nil in process.
+    private let origin: Origin?
     private let isClosed = Atomic<Bool>(false)
 
     /// What the session had done when it was closed from here.
@@ -55,6 +64,7 @@ public final class MoQPicoQuicClient: Sendable {
 
     private init(
         basis: Basis,
+        origin: Origin? = nil,
         session: LoopBound<MoQSession>,
         draft: DraftVersion,
         isResumed: Bool,
@@ -62,6 +72,7 @@ public final class MoQPicoQuicClient: Sendable {
         connectionID: [UInt8] = []
     ) {
         self.basis = basis
+        self.origin = origin
         self.session = session
         self.draft = draft
         self.isResumed = isResumed
@@ -153,6 +164,7 @@ public final class MoQPicoQuicClient: Sendable {
         }
         return MoQPicoQuicClient(
             basis: .endpoint(endpoint),
+            origin: Origin(url: url, configuration: configuration, session: sessionConfiguration),
             session: made.session,
             draft: made.draft,
             isResumed: facts?.0 ?? false,
@@ -193,6 +205,36 @@ public final class MoQPicoQuicClient: Sendable {
             draft: made.draft,
             isResumed: false,
             earlyData: .none
+        )
+    }
+
+    /// Waits until the server asks its clients to leave (GOAWAY), and connects to where it says: another server, or the same
+    /// address, where a server that is restarted answers again.
+    ///
+    /// This client stays open, and what is under way goes on, until it is closed. So nothing need be missed: make the
+    /// requests anew with the successor, and close this client when they have been answered.
+    ///
+    /// - Parameters:
+    ///   - timeout: how long connecting may take.
+    ///   - makeHandler: as in ``connect(to:configuration:sessionConfiguration:timeout:makeHandler:)``, whose configuration
+    ///     this client had is used again.
+    /// - Throws: `MoQError`, `sessionClosed` when the session ends without a GOAWAY, `cancelled`, and `invalidState` for a
+    ///   client in process; `MoQURL.ParseError` when the server names no such URL; what connecting throws.
+    public func successor(
+        timeout: Duration = .seconds(4),
+        makeHandler: @escaping @Sendable (PacketLoop) -> any MoQSessionHandler = { _ in RefusingHandler() }
+    ) async throws -> MoQPicoQuicClient {
+        guard let origin = self.origin else {
+            throw MoQError(code: .invalidState, message: "a client in process belongs to its server")
+        }
+        let goaway = try await self.session.goaway()
+        let url = try goaway.newSessionURI.map { try MoQURL($0) } ?? origin.url
+        return try await Self.connect(
+            to: url,
+            configuration: origin.configuration,
+            sessionConfiguration: origin.session,
+            timeout: timeout,
+            makeHandler: makeHandler
         )
     }
 

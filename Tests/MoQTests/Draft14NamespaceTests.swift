@@ -205,6 +205,38 @@ struct Draft14NamespaceTests {
         #expect(events.count { if case .published = $0 { true } else { false } } == 12)
     }
 
+    @Test("A report does not fail because requests of the application fill the queue")
+    func reportBesideFullQueue() throws {
+        var configuration = MoQSessionConfiguration()
+        configuration.maxPeerRequests = 8
+        configuration.maxWaitingRequests = 2
+        let harness = self.harness(configuration: configuration)
+        harness.publisherHandler.onFeed = { [unowned harness] request in
+            request.accept()
+            harness.publisherHandler.feeds.append(request)
+        }
+        var events: [NamespaceEvent] = []
+        harness.subscriber.subscribeNamespace(self.prefix, events: { events.append($0) }, response: { _ in })
+        harness.run()
+        let feed = try #require(harness.publisherHandler.feeds.first)
+        var answers: [Result<RequestOk, MoQError>] = []
+        for _ in 0..<11 {
+            harness.publisher.trackStatus(of: Harness.track) { answers.append($0) }
+        }
+        for index in 0..<3 {
+            feed.publish(TrackNamespace(path: "live/\(index)"))
+        }
+        harness.run()
+        #expect(answers.map { $0.failure?.code } == [.requestLimit])
+        #expect(events.isEmpty)
+        while !harness.subscriberHandler.statuses.isEmpty {
+            harness.subscriberHandler.statuses.removeFirst().accept(largest: nil)
+            harness.run()
+        }
+        #expect(answers.count == 11)
+        #expect(events.count { if case .published = $0 { true } else { false } } == 3)
+    }
+
     @Test("What a subscriber announced on its own account is not reported to it again")
     func notTwice() throws {
         let harness = self.harness()

@@ -377,12 +377,7 @@ struct FetchRuleTests {
         let publisher = request.accept(largest: Location(group: 0, object: 0))
         #expect(publisher.subscriberPriority == 4)
         harness.run()
-        if profile == .draft16 {
-            #expect(answers() == ["FETCH_OK", "REQUEST_OK"])
-        } else {
-            // The raw peer does not decode what follows the answer on a request's stream.
-            #expect(answers() == ["FETCH_OK"])
-        }
+        #expect(answers() == ["FETCH_OK", "REQUEST_OK"])
         #expect(harness.session.isOpen)
     }
 

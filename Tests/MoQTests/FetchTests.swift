@@ -9,6 +9,33 @@ import WebTransportInMemory
 
 @Suite("Fetching", .timeLimit(.minutes(2)))
 struct FetchTests {
+    @Test(
+        "A FETCH that leaves the order to the publisher gets the publisher's, on draft 14",
+        arguments: DraftProfile.all
+    )
+    func publishersOrder(profile: DraftProfile) throws {
+        let harness = try RawHarness.established(profile, peer: .client)
+        let range = FetchTarget.standalone(track: Harness.track, start: Location(group: 0, object: 0), end: .group(9))
+        try harness.peer.request(.fetch(Fetch(requestID: harness.peerID(), target: range)))
+        harness.run()
+        let request = try #require(harness.handler.fetches.first)
+        #expect(request.request.groupOrder == nil)
+        let publisher = request.accept(largest: Location(group: 3, object: 0), groupOrder: .descending)
+        let order: GroupOrder = profile == .draft14 ? .descending : .ascending
+        #expect(publisher.groupOrder == order)
+        for group in order == .descending ? [3, 2] : [2, 3] as [UInt64] {
+            publisher.beginObject(.plain(group, 0, count: 0))
+        }
+        publisher.finish()
+        harness.run()
+        #expect(publisher.isEnded)
+        #expect(harness.session.counters.objectsSent == 2)
+        guard case .fetchOk(let ok)? = harness.peer.messages.last else {
+            throw Missing(what: "a FETCH_OK")
+        }
+        #expect(ok.groupOrder == (profile == .draft14 ? .descending : nil))
+    }
+
     @Test("A range arrives whole and in order, with its gaps", arguments: Variant.all)
     func whole(variant: Variant) throws {
         let harness = Harness.established(variant)

@@ -276,13 +276,14 @@ struct JoinedReaderTests {
     @Test("A publisher that says nothing to the fetch and loses the session is told of", arguments: Variant.all)
     func lostBeforeAnswer(variant: Variant) async throws {
         let harness = Harness.established(variant)
-        _ = Track(harness, publishedBefore: 30)
+        let track = Track(harness, publishedBefore: 30)
         let task = self.subscribe(harness, .groupsBack(1))
         harness.run()
         harness.publisher.close(.internalError, reason: "over")
         let error = await #expect(throws: MoQError.self) { try await harness.wait(for: task) }
         harness.run()
         #expect(error?.code == .sessionClosed)
+        #expect(track.publisher?.isEnded == true)
     }
 
     // MARK: Accepted offers

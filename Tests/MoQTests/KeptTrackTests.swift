@@ -110,9 +110,8 @@ struct KeptTrackTests {
         let all = self.fetch(harness)
         let backwards = self.fetch(harness, from: Location(group: 0, object: 1), .descending)
         guard variant.profile != .draft14 else {
-            // Draft 14 has no such code either.
-            #expect(all.outcomes.count == 1 && all.outcomes != [.complete])
-            #expect(backwards.outcomes.count == 1 && backwards.outcomes != [.complete])
+            #expect(all.responses.map { $0.failure?.requestError } == [.unknownStatusInRange])
+            #expect(backwards.responses.map { $0.failure?.requestError } == [.unknownStatusInRange])
             return
         }
         let largestID: UInt64 = 1 << 62 - 1
@@ -134,6 +133,26 @@ struct KeptTrackTests {
                 == [.gap(.unknown, Location(group: 4, object: 2))] + self.objects([4], of: 3..<9)
                 + [.gap(.unknown, Location(group: 0, object: largestID))]
         )
+        try await harness.run { try await writer.finish() }
+        harness.run()
+    }
+
+    @Test(
+        "A range without objects is answered with none, or NO_OBJECTS where the draft has that",
+        arguments: Variant.all
+    )
+    func emptyRange(variant: Variant) async throws {
+        let harness = Harness.established(variant)
+        let writer = try await self.publish(harness, keeping: 1 << 20)
+        try await self.write(writer, 0..<1, of: 1, harness)
+        try await self.write(writer, 5..<6, of: 1, harness)
+        let consumer = self.fetch(harness, from: Location(group: 2, object: 0), through: .group(4))
+        if variant.profile == .draft14 {
+            #expect(consumer.responses.map { $0.failure?.requestError } == [.noObjects])
+        } else {
+            #expect(consumer.outcomes == [.complete])
+        }
+        #expect(consumer.events.isEmpty)
         try await harness.run { try await writer.finish() }
         harness.run()
     }

@@ -9,6 +9,15 @@ import WebTransportInMemory
 
 @Suite("Publishing", .timeLimit(.minutes(2)))
 struct PublishTests {
+    @Test("When an offer expires is told where the draft can say it, and never in the way", arguments: Variant.all)
+    func expires(variant: Variant) throws {
+        let harness = Harness.established(variant)
+        harness.publisher.publish(PublishRequest(track: Harness.track, expires: 5_000)) { _ in }
+        harness.run()
+        let offer = try #require(harness.subscriberHandler.publishes.first)
+        #expect(offer.request.expires == (variant.profile == .draft14 ? nil : 5_000))
+    }
+
     /// Offers the track and lets the other side accept it.
     private func offer(
         _ harness: Harness,

@@ -291,6 +291,41 @@ struct TrackWriterTests {
         #expect(try answer.value?.get().largestObject == Location(group: 8, object: 2))
     }
 
+    @Test(
+        "A task that waits for GOAWAY is told what it says, before and after it has come",
+        arguments: DraftProfile.all
+    )
+    func goaway(profile: DraftProfile) async throws {
+        let harness = Harness.established(Variant(profile: profile, subscriber: .client))
+        let session = harness.reading
+        let task = Task.immediate { try await session.goaway() }
+        harness.run()
+        harness.publisher.sendGoaway(newSessionURI: "moqt://other.example/live", timeout: .seconds(3))
+        let first = try await harness.wait(for: task)
+        let again = try await harness.run { try await session.goaway() }
+        harness.run()
+        #expect(first.newSessionURI == "moqt://other.example/live")
+        #expect(first.timeout == (profile == .draft18 ? .seconds(3) : nil))
+        #expect(again == first)
+        #expect(harness.subscriberHandler.goaways.map(\.uri) == ["moqt://other.example/live"])
+    }
+
+    @Test("Who waits for GOAWAY in a session that ends without hears of that", arguments: [true, false])
+    func noGoaway(isCancelled: Bool) async throws {
+        let harness = Harness.established(Variant.all[0])
+        let session = harness.reading
+        let task = Task.immediate { try await session.goaway() }
+        harness.run()
+        if isCancelled {
+            task.cancel()
+        } else {
+            harness.publisher.close()
+        }
+        let error = await #expect(throws: MoQError.self) { try await harness.wait(for: task) }
+        harness.run()
+        #expect(error?.code == (isCancelled ? .cancelled : .sessionClosed))
+    }
+
     @Test("When the session closes, everybody who waits hears of it")
     func sessionClosed() async throws {
         let harness = Harness.established(Variant.all[0])

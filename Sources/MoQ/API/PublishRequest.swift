@@ -10,7 +10,8 @@ public struct PublishRequest: Hashable, Sendable {
     public var forward: Bool
     /// The largest location published so far; nil while nothing was.
     public var largestObject: Location?
-    /// After how many milliseconds the offer ends; nil for never.
+    /// After how many milliseconds this side will end the subscription; nil for never. The peer is told, except on draft 14,
+    /// which cannot say it.
     public var expires: UInt64?
     /// Tokens that authorize the request.
     public var tokens: [AuthorizationToken]

@@ -17,7 +17,7 @@ public final class FetchPublisher {
     /// The session.
     public let session: MoQSession
     /// The order of the groups.
-    public let groupOrder: GroupOrder
+    public private(set) var groupOrder: GroupOrder
     /// Who is told what happens.
     public weak var delegate: (any FetchPublisherDelegate)?
     /// The subscriber's priority, lower first.
@@ -34,6 +34,8 @@ public final class FetchPublisher {
     private var encoder: FetchStreamEncoder
     private var sequence: FetchSequence
     private var heldUpdates: [RequestUpdate]
+    /// Whether the peer wants the groups in the publisher's order.
+    private let leavesOrder: Bool
     /// How many bytes of the object that began last are missing.
     private var missing: UInt64 = 0
     private var isSkipping = false
@@ -50,6 +52,7 @@ public final class FetchPublisher {
         self.groupOrder = request.groupOrder ?? .ascending
         self.subscriberPriority = request.subscriberPriority ?? 128
         self.heldUpdates = heldUpdates
+        self.leavesOrder = request.groupOrder == nil && link.session.profile.fetchLeavesOrderToPublisher
         self.encoder = FetchStreamEncoder(profile: link.session.profile, groupOrder: self.groupOrder)
         self.sequence = FetchSequence(groupOrder: self.groupOrder)
     }
@@ -105,9 +108,14 @@ public final class FetchPublisher {
         self.machine.state == .requested
     }
 
-    func accept(largest: Location?, isTrackComplete: Bool, properties: PropertyList) {
+    func accept(largest: Location?, isTrackComplete: Bool, groupOrder: GroupOrder?, properties: PropertyList) {
         guard self.isPending else {
             return
+        }
+        if self.leavesOrder, let groupOrder, groupOrder != self.groupOrder {
+            self.groupOrder = groupOrder
+            self.encoder = FetchStreamEncoder(profile: self.session.profile, groupOrder: groupOrder)
+            self.sequence = FetchSequence(groupOrder: groupOrder)
         }
         guard let largest, let answer = self.range.answer(largest: largest, isTrackComplete: isTrackComplete) else {
             self.reject(.invalidRange, reason: "the range begins after the largest object", retryAfter: nil)

@@ -5,7 +5,7 @@ public import MoQWire
 
 /// A range of a track that the peer wants. Loop only.
 ///
-/// Answer with ``accept(largest:isTrackComplete:properties:)`` or ``reject(_:reason:retryAfter:)``, now or later. When the
+/// Answer with ``accept(largest:isTrackComplete:groupOrder:properties:)`` or ``reject(_:reason:retryAfter:)``, now or later. When the
 /// last reference goes away without an answer, the peer gets INTERNAL_ERROR; after an answer references need not be kept.
 ///
 /// Of a joining fetch the track and the range are those that the draft makes of the subscription.
@@ -38,7 +38,8 @@ public final class IncomingFetch {
         self.entry.range.end
     }
 
-    /// The order in which the groups are wanted.
+    /// The order in which the groups are wanted. Draft 14 can leave that to the publisher, see
+    /// ``accept(largest:isTrackComplete:groupOrder:properties:)``; this is ascending then.
     public var groupOrder: GroupOrder {
         self.entry.groupOrder
     }
@@ -63,16 +64,23 @@ public final class IncomingFetch {
     /// ascending in each.
     ///
     /// `largest` is the largest location that exists, nil while nothing was published; `isTrackComplete` says that nothing
-    /// will come after it. From both follows where the response ends.
+    /// will come after it. From both follows where the response ends. `groupOrder` counts when the peer leaves the order to
+    /// the publisher, which only draft 14 can: `request.groupOrder` is nil then.
     ///
     /// When the request is over already, or its range begins after everything that exists (it is answered INVALID_RANGE
     /// then), the publisher that comes back has ended: see ``FetchPublisher/isEnded``.
     public func accept(
         largest: Location?,
         isTrackComplete: Bool = false,
+        groupOrder: GroupOrder? = nil,
         properties: PropertyList = PropertyList()
     ) -> FetchPublisher {
-        self.entry.accept(largest: largest, isTrackComplete: isTrackComplete, properties: properties)
+        self.entry.accept(
+            largest: largest,
+            isTrackComplete: isTrackComplete,
+            groupOrder: groupOrder,
+            properties: properties
+        )
         return self.entry
     }
 

@@ -73,9 +73,12 @@ final class NamespaceAnnouncer {
                 continue
             }
             self.unanswered += 1
-            let publication = self.session.publishNamespace(namespace) { [weak self] result in
+            let publication = NamespacePublication(session: self.session, namespace: namespace, tokens: []) {
+                [weak self] result in
                 self?.answered(namespace, result)
             }
+            // The peer asked for the report: it does not fail because requests of the application fill the queue.
+            self.session.launch(publication, beyondLimit: Self.window)
             publication.onCancelled = { [weak self] _, _ in
                 self?.publications[namespace] = nil
             }

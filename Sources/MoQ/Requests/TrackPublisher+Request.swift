@@ -23,7 +23,7 @@ extension TrackPublisher: OutgoingRequest {
                 requestID: id,
                 track: self.track,
                 trackAlias: self.trackAlias,
-                expires: self.request?.expires,
+                expires: self.session.profile.publishSaysExpiry ? self.request?.expires : nil,
                 largestObject: self.largestObject,
                 forward: self.isForwarding ? nil : false,
                 tokens: self.tokens,

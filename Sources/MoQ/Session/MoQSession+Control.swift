@@ -167,6 +167,9 @@ extension MoQSession {
             self.failWaiting(MoQError(code: .goingAway, message: "the peer sent GOAWAY"))
             let uri = goaway.newSessionURI.isEmpty ? nil : goaway.newSessionURI
             let timeout = goaway.timeout.flatMap { $0 == 0 ? nil : Duration.clamped(milliseconds: $0) }
+            let said = SessionGoaway(newSessionURI: uri, timeout: timeout)
+            self.peerGoaway = said
+            self.tellGoaway(.success(said))
             self.handler?.session(self, didReceiveGoaway: uri, timeout: timeout)
         case .maxRequestID(let message):
             try self.allocator.raise(to: message.maximum)

@@ -154,8 +154,8 @@ extension MoQSession {
 
     // MARK: Launching
 
-    /// Sends a request as soon as that is possible.
-    func launch(_ request: any OutgoingRequest) {
+    /// Sends a request as soon as that is possible. `extra` may wait on top of what is configured.
+    func launch(_ request: any OutgoingRequest, beyondLimit extra: Int = 0) {
         self.loop.assertOnLoop()
         guard self.isOpen else {
             self.failLater(request, .sessionClosed, "the session is closed")
@@ -165,7 +165,7 @@ extension MoQSession {
             self.failLater(request, .goingAway, "the peer sent GOAWAY")
             return
         }
-        guard self.waiting.count < self.configuration.maxWaitingRequests else {
+        guard self.waiting.count < self.configuration.maxWaitingRequests + extra else {
             self.failLater(request, .requestLimit, "\(self.waiting.count) requests wait for the peer's permission")
             return
         }

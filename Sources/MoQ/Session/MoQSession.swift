@@ -26,6 +26,8 @@ public final class MoQSession {
     public let configuration: MoQSessionConfiguration
     /// What the peer said about itself, once ``state`` is established.
     public internal(set) var peerSetup: SetupOptions?
+    /// What the peer said when it asked this side to leave, once it has.
+    public internal(set) var peerGoaway: SessionGoaway?
     /// How the session ended, once it has.
     public internal(set) var closure: MoQSessionClosure?
 
@@ -91,6 +93,8 @@ public final class MoQSession {
     var heldStreams: [IngressStream] = []
     /// Datagrams that wait for theirs.
     var heldDatagrams = HeldDatagrams()
+    /// Tasks that wait for the peer's GOAWAY.
+    var goawayWaiters: [GoawayWaiter] = []
     /// The tokens that the peer has registered.
     var tokenCache: TokenCache
     /// The tokens of its SETUP.
@@ -319,6 +323,7 @@ public final class MoQSession {
         self.control = nil
         self.peerControl = nil
         self.sources.closed(MoQError(closure))
+        self.tellGoaway(.failure(MoQError(closure)))
         let handler = self.handler
         self.handler = nil
         handler?.session(self, didClose: closure)

@@ -107,6 +107,16 @@ extension LoopBound where Value == MoQSession {
         }
     }
 
+    /// Waits until the peer asks this side to leave (GOAWAY), and returns what it said; at once when it has.
+    ///
+    /// New requests fail from then on. What is under way goes on until either side closes the session.
+    /// - Throws: `sessionClosed` when the session ends without; `cancelled`.
+    public func goaway() async throws(MoQError) -> SessionGoaway {
+        try await self.request { session, answer in
+            session.awaitGoaway(answer)
+        }
+    }
+
     /// Publishes a track: whoever subscribes to it in this session gets what is written to the ``TrackWriter``.
     ///
     /// With `announces` the namespace of the track is announced to the peer, and this returns when the peer has accepted
@@ -128,6 +138,42 @@ extension LoopBound where Value == MoQSession {
                 answer(result.map { TrackWriter(source) })
             }
             return { source.abandon() }
+        }
+    }
+}
+
+/// A task that waits for GOAWAY. (loop)
+final class GoawayWaiter {
+    let answer: (Result<SessionGoaway, MoQError>) -> Void
+
+    init(_ answer: @escaping (Result<SessionGoaway, MoQError>) -> Void) {
+        self.answer = answer
+    }
+}
+
+extension MoQSession {
+    /// Calls `answer` once, when GOAWAY has come or the session is over. Returns what takes that back.
+    func awaitGoaway(_ answer: @escaping (Result<SessionGoaway, MoQError>) -> Void) -> () -> Void {
+        if let goaway = self.peerGoaway {
+            answer(.success(goaway))
+        } else if let closure = self.closure {
+            answer(.failure(MoQError(closure)))
+        } else {
+            let waiter = GoawayWaiter(answer)
+            self.goawayWaiters.append(waiter)
+            return { [weak self] in
+                self?.goawayWaiters.removeAll { $0 === waiter }
+            }
+        }
+        return {}
+    }
+
+    /// GOAWAY has come, or never will.
+    func tellGoaway(_ result: Result<SessionGoaway, MoQError>) {
+        let waiters = self.goawayWaiters
+        self.goawayWaiters = []
+        for waiter in waiters {
+            waiter.answer(result)
         }
     }
 }

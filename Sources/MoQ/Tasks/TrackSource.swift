@@ -99,16 +99,40 @@ final class TrackSource {
             request.reject(.excessiveLoad, reason: "too many fetches of the track at a time")
             return
         }
-        let publisher = request.accept(largest: self.largest, properties: self.properties)
+        let order = request.request.groupOrder ?? self.properties.defaultPublisherGroupOrder
+        let leavesOrder = self.session.profile.fetchLeavesOrderToPublisher
+        let parts = written.parts(
+            from: request.start,
+            through: min(request.end.location, self.largest ?? request.start),
+            leavesOrder ? order ?? .ascending : request.groupOrder
+        )
+        if let largest = self.largest, request.start <= largest, let code = self.refusal(of: parts) {
+            request.reject(code, reason: "not everything in the range is known, or there is nothing")
+            return
+        }
+        let publisher = request.accept(largest: self.largest, groupOrder: order, properties: self.properties)
         guard !publisher.isEnded else {
             return
         }
-        let range = publisher.range
-        let parts = written.parts(from: range.start, through: range.end.location, publisher.groupOrder)
         self.fetchCount += 1
         StoredFetch(publisher, parts) { [weak self] in
             self?.fetchCount -= 1
         }.start()
+    }
+
+    /// Where an answer has no word for it, the request itself fails when there is nothing in its range, or when it is not
+    /// known what was there (draft-14 §9.18, "FETCH_ERROR").
+    private func refusal(of parts: [WrittenObjects.Part]) -> RequestErrorCode? {
+        guard self.session.profile.data.fetchObjectsAreComplete else {
+            return nil
+        }
+        if parts.isEmpty {
+            return .noObjects
+        }
+        let isKnown = parts.allSatisfy { part in
+            if case .forgotten = part { false } else { true }
+        }
+        return isKnown ? nil : .unknownStatusInRange
     }
 
     /// Whether objects go to somebody.

@@ -116,6 +116,16 @@ extension DraftProfile {
         self.messageForm == .fields
     }
 
+    /// Whether PUBLISH can say when the subscription that it offers will end.
+    public var publishSaysExpiry: Bool {
+        self.messageForm == .parameters
+    }
+
+    /// Whether a FETCH can leave the order of the groups to the publisher. If not, one without an order wants them ascending.
+    public var fetchLeavesOrderToPublisher: Bool {
+        self.messageForm == .fields
+    }
+
     /// Whether what follows a PUBLISH_NAMESPACE or SUBSCRIBE_NAMESPACE names its namespace instead of the request.
     public var namespacesStandForRequests: Bool {
         self.messageForm == .fields
