@@ -243,8 +243,9 @@ struct FairnessTests {
         // Once it has been read, a ping is answered within a few turns of the load, each of them a batch of packets.
         #expect(turns <= 4)
         #expect(sent <= 200_000)
-        // All told, no more of the load comes before the answer than the sockets on the way hold.
-        #expect(arrived <= 2_000_000)
+        // All told, no more of the load comes before the answer than the client's socket holds, which is twice what the
+        // system was asked for, and a round of either side. Joined datagrams fill it nearly to the byte.
+        #expect(arrived <= 2 * Int(configuration.socketBufferSize) + 1_000_000)
         await client.stop()
         await server.stop()
     }
