@@ -107,36 +107,16 @@ struct BenchFanoutCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How many subscribers there are, 1 to 8000.", valueName: "count"))
     var subscribers = 50
 
-    @Option(
-        help: ArgumentHelp(
-            "How many subscribers connect per second, 1 to 10000 (default: as many as are taken).",
-            valueName: "count"
-        )
-    )
-    var ramp: Double?
-
-    @Option(help: ArgumentHelp("How many objects are due per second, 0.1 to 1000000.", valueName: "objects/s"))
-    var rate = 30.0
-
-    @Option(help: ArgumentHelp("How long a payload is.", valueName: "bytes"))
-    var size = 5_000
-
-    @OptionGroup(title: "Shape")
-    var shape: LoadShapeOptions
+    @OptionGroup
+    var crowd: LoadCrowdOptions
 
     func validate() throws {
-        try LoadPlan.check(rate: self.rate)
-        try LoadPlan.check(subscribers: self.subscribers, ramp: self.ramp)
-        try self.shape.check(size: self.size)
+        try LoadCrowdOptions.check(subscribers: self.subscribers)
     }
 
     /// What the options ask for.
     var plan: LoadPlan {
-        var plan = LoadPlan("fanout", self.options, self.shape, size: self.size)
-        plan.subscribers = self.subscribers
-        plan.ramp = self.ramp
-        plan.rate = self.rate
-        return plan
+        self.crowd.plan("fanout", self.options, subscribers: self.subscribers)
     }
 
     func run() async throws {
@@ -168,36 +148,20 @@ struct BenchSlowCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Which share of them stops reading, above 0 and below 1.", valueName: "share"))
     var share = 0.1
 
-    @Option(
-        help: ArgumentHelp(
-            "How many subscribers connect per second, 1 to 10000 (default: as many as are taken).",
-            valueName: "count"
-        )
-    )
-    var ramp: Double?
-
-    @Option(help: ArgumentHelp("How many objects are due per second, 0.1 to 1000000.", valueName: "objects/s"))
-    var rate = 30.0
-
-    @Option(help: ArgumentHelp("How long a payload is.", valueName: "bytes"))
-    var size = 5_000
-
-    @OptionGroup(title: "Shape")
-    var shape: LoadShapeOptions
+    @OptionGroup
+    var crowd: LoadCrowdOptions
 
     func validate() throws {
-        try LoadPlan.check(rate: self.rate)
-        try LoadPlan.check(subscribers: self.subscribers, ramp: self.ramp)
+        try LoadCrowdOptions.check(subscribers: self.subscribers)
         guard self.subscribers >= 2 else {
             throw ValidationError("--subscribers must be at least 2")
         }
         guard self.share > 0, self.share < 1 else {
             throw ValidationError("--share must be above 0 and below 1")
         }
-        guard !self.shape.datagrams else {
+        guard !self.crowd.shape.datagrams else {
             throw ValidationError("--datagrams have no reader that can stop")
         }
-        try self.shape.check(size: self.size)
     }
 
     /// How many subscribers stop reading: at least one, and never all.
@@ -207,11 +171,7 @@ struct BenchSlowCommand: AsyncParsableCommand {
 
     /// What the options ask for, as long as everybody reads.
     var plan: LoadPlan {
-        var plan = LoadPlan("slow", self.options, self.shape, size: self.size)
-        plan.subscribers = self.subscribers
-        plan.ramp = self.ramp
-        plan.rate = self.rate
-        return plan
+        self.crowd.plan("slow", self.options, subscribers: self.subscribers)
     }
 
     func run() async throws {
@@ -240,18 +200,6 @@ extension LoadPlan {
     static func check(rate: Double) throws {
         guard (0.1...1_000_000).contains(rate) else {
             throw ValidationError("--rate must be 0.1 to 1000000")
-        }
-    }
-
-    /// Checks a crowd.
-    static func check(subscribers: Int, ramp: Double?) throws {
-        guard (1...8_000).contains(subscribers) else {
-            throw ValidationError("--subscribers must be 1 to 8000")
-        }
-        if let ramp {
-            guard (1...10_000).contains(ramp) else {
-                throw ValidationError("--ramp must be 1 to 10000")
-            }
         }
     }
 }
