@@ -337,5 +337,7 @@ struct TrackWriterTests {
         #expect(error?.code == .sessionClosed)
         let cancelled = await #expect(throws: MoQError.self) { try await harness.run { try await writer.finish() } }
         #expect(cancelled?.code == .sessionClosed)
+        // The harness ends where its loop is, not where the closure above ran.
+        harness.run()
     }
 }
