@@ -242,8 +242,9 @@ struct DecodeTests {
         let broken = try await self.run("decode --draft 14 --kind control", input: "0a000104\n0a0001\n0a000104\n")
         #expect(broken.status == 2)
         #expect(broken.output.split(separator: "\n").count == 3)
-        let nonsense = try await self.run("decode --draft 14 --kind control", input: "0a000104\nhello\n")
-        #expect(nonsense.status == 64 && nonsense.complaints.contains("line 2"))
+        let nonsense = try await self.run("decode --draft 14 --kind control", input: "0a000104\nhello\n0a000105\n")
+        #expect(nonsense.status == 2 && nonsense.complaints == "moq: line 2 'hello' is not hexadecimal\n")
+        #expect(nonsense.output.split(separator: "\n").count == 2)
     }
 
     @Test("--help shows examples that say what the program says")

@@ -125,14 +125,30 @@ struct FetchStreamTests {
         #expect(try self.parse([bytes + second], profile, statuses: true) == elements)
     }
 
-    /// Whether a stream that begins with these fields, after its header, is refused.
-    private func isRefused(_ fields: [UInt64], _ profile: DraftProfile, order: GroupOrder = .ascending) throws -> Bool {
+    /// A stream with these fields after its header.
+    private func stream(_ fields: [UInt64], _ profile: DraftProfile) throws -> [UInt8] {
         var writer = WireWriter(integers: profile.coding.integers)
         for field in [0x05, 70] + fields {
             try writer.write(integer: field)
         }
+        return writer.bytes
+    }
+
+    /// The subgroups of the objects in a stream with these fields after its header.
+    private func subgroups(_ fields: [UInt64], _ profile: DraftProfile) throws -> [UInt64?] {
+        try self.parse([try self.stream(fields, profile)], profile).map { element in
+            guard case .object(let object) = element else {
+                return .max
+            }
+            return object.subgroupID
+        }
+    }
+
+    /// Whether a stream that begins with these fields, after its header, is refused.
+    private func isRefused(_ fields: [UInt64], _ profile: DraftProfile, order: GroupOrder = .ascending) throws -> Bool {
+        let bytes = try self.stream(fields, profile)
         do {
-            _ = try self.parse([writer.bytes], profile, order: order)
+            _ = try self.parse([bytes], profile, order: order)
             return false
         } catch {
             return error.code == .protocolViolation
@@ -157,6 +173,14 @@ struct FetchStreamTests {
         #expect(try self.isRefused([0x1E, 1, 1, 5, 0], profile))
         // A datagram has no subgroup to refer to.
         #expect(try !self.isRefused([0x5D, 1, 1, 5, 0], profile))
+    }
+
+    @Test("what refers to the subgroup of a datagram finds 0", arguments: DraftProfile.withParameters)
+    func subgroupAfterDatagram(profile: DraftProfile) throws {
+        // Subgroup 7, then a datagram and "as before", then another and "one more".
+        let after: [UInt64] = [0x1F, 1, 7, 1, 5, 0, 0x40, 0, 0x01, 0, 0x40, 0, 0x02, 0]
+        #expect(try self.subgroups(after, profile) == [7, nil, 0, nil, 1])
+        #expect(try self.subgroups([0x5C, 1, 1, 5, 0, 0x02, 0], profile) == [nil, 1])
     }
 
     @Test("E4: a location beyond 64 bits is refused")

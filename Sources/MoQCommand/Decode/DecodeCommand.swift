@@ -11,7 +11,8 @@ struct DecodeCommand: ParsableCommand {
         discussion: """
             Prints a line of JSON for each message, stream or datagram: its name, its fields as the draft calls them, and \
             the bytes that this program writes for the same. What breaks a rule is printed with the code that the session \
-            would be closed with. Exit status: 0 when everything could be decoded, 2 when something could not.
+            would be closed with. Exit status: 0 when everything could be decoded, 2 when something could not. A line of standard \
+            input that is not hexadecimal is named on standard error, and the next one is taken.
 
               moq decode --draft 16 --kind control 0a000104
               {"message":"UNSUBSCRIBE","fields":{"request_id":4},"reencoded":"0a000104"}
@@ -77,24 +78,31 @@ struct DecodeCommand: ParsableCommand {
             var number = 0
             while let line = readLine() {
                 number += 1
-                if !line.allSatisfy(\.isWhitespace) {
-                    isGood = try Self.say(line, at: "line \(number)", decoder) && isGood
+                guard !line.allSatisfy(\.isWhitespace) else {
+                    continue
+                }
+                if let bytes = HexText.bytes(line) {
+                    isGood = try Self.say(bytes, decoder) && isGood
+                } else {
+                    // One bad line of many is no reason to leave out the others.
+                    StandardStreams.complain("line \(number) '\(line.prefix(40))' is not hexadecimal")
+                    isGood = false
                 }
             }
         }
         for text in self.hex {
-            isGood = try Self.say(text, at: "the argument", decoder) && isGood
+            guard let bytes = HexText.bytes(text) else {
+                throw CommandFailure.usage("the argument '\(text.prefix(40))' is not hexadecimal")
+            }
+            isGood = try Self.say(bytes, decoder) && isGood
         }
         guard isGood else {
             throw CommandFailure("", exitStatus: 2)
         }
     }
 
-    /// Decodes and prints one line. Returns whether all of it could be decoded.
-    private static func say(_ text: String, at place: String, _ decoder: WireDecoder) throws -> Bool {
-        guard let bytes = HexText.bytes(text) else {
-            throw CommandFailure.usage("\(place) '\(text.prefix(40))' is not hexadecimal")
-        }
+    /// Decodes bytes and prints what they say. Returns whether all of it could be decoded.
+    private static func say(_ bytes: [UInt8], _ decoder: WireDecoder) throws -> Bool {
         var isGood = true
         for item in decoder.decode(bytes) {
             guard StandardStreams.say(item.line(in: decoder.profile)) else {

@@ -115,9 +115,9 @@ public struct FetchStreamParser: Sendable {
         let priority = fields.priority ?? self.prior.publisherPriority ?? 128
         self.prior.location = location
         self.prior.publisherPriority = priority
-        if let subgroupID {
-            self.prior.subgroupID = subgroupID
-        }
+        // A datagram has no subgroup (draft-18 §11.4.4.1). What refers to the subgroup of one is not said; those who write such
+        // references count it as 0.
+        self.prior.subgroupID = subgroupID ?? 0
         self.state = fields.payloadLength == 0 ? .object : .payload(remaining: fields.payloadLength)
         return .object(
             FetchObjectHeader(
