@@ -136,6 +136,12 @@ public struct SubscriptionMachine: ~Copyable {
         case .established:
             self.state = .draining
             self.done = done
+            let isOrderly = done.status == .trackEnded || done.status == .subscriptionEnded
+            if isOrderly, done.streamCount == 0, self.streamsSeen == 0 {
+                // Either nothing was sent, or all of it in datagrams, which may not have been looked at yet: they can stand
+                // behind this message in the same packet.
+                self.awaitsDatagrams = self.datagramGracePeriod > .zero
+            }
             let action = self.endIfComplete()
             guard action == .none else {
                 return action

@@ -88,8 +88,22 @@ struct SubscriptionMachineTests {
         }
         var machine = SubscriptionMachine(gracePeriod: .seconds(5), datagramGracePeriod: .milliseconds(100))
         try machine.accepted()
-        let action = try machine.receivedDone(self.done(0), now: Self.start)
-        #expect(action == .end(self.done(0)), "without datagrams nothing is waited for")
+        machine.streamOpened()
+        _ = machine.streamEnded()
+        let action = try machine.receivedDone(self.done(1), now: Self.start)
+        #expect(action == .end(self.done(1)), "where all came on streams nothing is waited for")
+    }
+
+    @Test("PUBLISH_DONE without any stream can be in front of the datagrams, which get their time to come")
+    func onlyDatagrams() throws {
+        let soon = Self.start.advanced(by: .milliseconds(100))
+        var machine = SubscriptionMachine(gracePeriod: .seconds(5), datagramGracePeriod: .milliseconds(100))
+        try machine.accepted()
+        var action = try machine.receivedDone(self.done(0), now: Self.start)
+        #expect(action == .wait(until: soon))
+        machine.datagramArrived()
+        action = machine.graceTimerFired(now: soon, hasProgress: false)
+        #expect(action == .end(self.done(0)))
     }
 
     @Test("Answers and ends come once and in order")

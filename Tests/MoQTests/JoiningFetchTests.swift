@@ -112,7 +112,7 @@ struct JoiningFetchTests {
         let harness = Harness.established(variant)
         let (subscription, publisher) = try self.subscribe(harness, largest: self.joining)
         publisher.end()
-        harness.run()
+        harness.run(.milliseconds(250))
         let consumer = CollectingFetch()
         self.join(subscription, .groupsBack(0), consumer)
         harness.run()

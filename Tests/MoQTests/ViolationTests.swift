@@ -483,22 +483,24 @@ struct ViolationTests {
             consumer.responses.append($0)
         }
         harness.run()
-        for object in UInt8(0)..<70 {
+        for index in 0..<518 {
             // Of every seven one belongs to another track.
-            try harness.peer.transport.sendDatagram([0x00, object % 7 == 0 ? 6 : 5, 0, object & 63, 128, object])
-            harness.run()
+            let alias: UInt8 = index % 7 == 0 ? 6 : 5
+            try harness.peer.transport.sendDatagram([0x00, alias, UInt8(index / 64), UInt8(index % 64), 128, 1])
+            harness.run(.milliseconds(1))
         }
+        harness.run()
         #expect(harness.session.counters.datagramsUnknownTrack == 6, "beyond the number")
         try self.answer(subscription, alias: 5, harness)
-        let expected = (UInt8(0)..<64).filter { $0 % 7 != 0 }
-        #expect(consumer.datagrams.map(\.payload) == expected.map { [$0] })
-        #expect(consumer.datagrams.map(\.header.objectID) == expected.map { UInt64($0) })
-        #expect(harness.session.counters.datagramsUnknownTrack == 16, "those of the other track are given up")
+        let expected = (0..<512).filter { $0 % 7 != 0 }
+        #expect(consumer.datagrams.map(\.header.groupID) == expected.map { UInt64($0 / 64) })
+        #expect(consumer.datagrams.map(\.header.objectID) == expected.map { UInt64($0 % 64) })
+        #expect(harness.session.counters.datagramsUnknownTrack == 80, "those of the other track are given up")
         #expect(harness.session.counters.objectsReceived == UInt64(expected.count))
         // Nothing is held without a SUBSCRIBE that waits.
         try harness.peer.transport.sendDatagram([0x00, 6, 0, 1, 128, 1])
         harness.run()
-        #expect(harness.session.counters.datagramsUnknownTrack == 17)
+        #expect(harness.session.counters.datagramsUnknownTrack == 81)
     }
 
     @Test(

@@ -12,8 +12,9 @@ struct HeldDatagrams {
         var payload: Bytes
     }
 
-    /// How many are kept; each is as large as a packet at the most.
-    static let capacity = 64
+    /// How many are kept; each is as large as a packet at the most. Half a second of a track with 1,000 objects a second, which
+    /// an answer needs that is lost and sent again.
+    static let capacity = 512
 
     private var entries: [Entry] = []
 

@@ -43,8 +43,10 @@ final class Harness {
         )
     }
 
-    /// Ends what a test left open, and what the loop still has to do: both hold the sessions.
+    /// Ends what a test left open, and what the loop still has to do: both hold the sessions. A test with tasks may end on
+    /// another thread than the one that drove the loop last, so this one takes over first.
     deinit {
+        self.driver.runUntilIdle()
         self.client.close()
         self.server.close()
         self.run()
