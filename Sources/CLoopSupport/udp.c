@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <pthread.h>
@@ -23,6 +24,10 @@
 #endif
 #ifndef UDP_GRO
 #define UDP_GRO 104
+#endif
+
+#ifndef SO_ATTACH_REUSEPORT_CBPF
+#define SO_ATTACH_REUSEPORT_CBPF 51
 #endif
 
 #define SLOT_SIZE 65536
@@ -92,6 +97,21 @@ int cls_udp_open(const struct sockaddr *address, int is_port_shared, int buffer_
 int cls_udp_address(int descriptor, struct sockaddr_storage *address) {
     socklen_t size = sizeof(*address);
     return getsockname(descriptor, (struct sockaddr *)address, &size) == 0 ? 0 : -errno;
+}
+
+int cls_udp_steer(int descriptor, unsigned members) {
+    // The program sees the payload of the datagram. Where there is no such byte, the kernel ends it with 0.
+    struct sock_filter steps[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x80, 0, 2),
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 6),
+        BPF_JUMP(BPF_JMP | BPF_JA, 1, 0, 0),
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 1),
+        BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, members),
+        BPF_STMT(BPF_RET | BPF_A, 0),
+    };
+    struct sock_fprog program = {.len = sizeof(steps) / sizeof(steps[0]), .filter = steps};
+    return setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)) == 0 ? 0 : -errno;
 }
 
 // MARK: - Receiving

@@ -26,6 +26,28 @@ uint8_t cpq_ecn_mark(picoquic_quic_t *quic) {
     return quic->default_congestion_alg == NULL ? 0 : quic->default_congestion_alg->ecn_mark;
 }
 
+/// Called by the library with an ID that is random already. `context` holds two numbers in place of a pointer.
+static void mark_connection_id(picoquic_quic_t *quic, picoquic_connection_id_t local, picoquic_connection_id_t remote,
+                               void *context, picoquic_connection_id_t *returned) {
+    unsigned index = (unsigned)((uintptr_t)context & 0xff);
+    unsigned count = (unsigned)((uintptr_t)context >> 8);
+    unsigned first = returned->id[0];
+    (void)quic;
+    (void)local;
+    (void)remote;
+    if (returned->id_len > 0) {
+        first = first - first % count + index;
+        returned->id[0] = (uint8_t)(first > 0xff ? first - count : first);
+    }
+}
+
+void cpq_mark_connection_ids(picoquic_quic_t *quic, unsigned index, unsigned count) {
+    if (count >= 2 && count <= 256 && index < count) {
+        quic->cnx_id_callback_ctx = (void *)((uintptr_t)count << 8 | index);
+        quic->cnx_id_callback_fn = mark_connection_id;
+    }
+}
+
 const char *cpq_compiled_version(void) {
     return PICOQUIC_VERSION;
 }

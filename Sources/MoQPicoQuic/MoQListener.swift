@@ -4,7 +4,7 @@ public import PicoQuic
 
 /// One way by which clients reach a server: a backend, and where it listens.
 ///
-/// A server takes any combination when it starts. What comes by different listeners meets on the same loop, and the
+/// A server takes any combination when it starts. What comes by different listeners meets on the same loops, and the
 /// sessions above cannot tell by which they came.
 public struct MoQListener: Hashable, Sendable, CustomStringConvertible {
     enum Backend: Hashable, Sendable {

@@ -8,7 +8,7 @@ public import WebTransport
 import WebTransportPicoQuic
 
 extension MoQPicoQuicServer {
-    /// Connects to another server, on the (first) loop of this one, so that what the two sessions pass on to each other needs
+    /// Connects to another server, on a loop of this one, so that what the two sessions pass on to each other needs
     /// no other thread. Returns when the connection stands and the session is made.
     ///
     /// The connection leaves by the socket that this server listens at: a server that listens at the loopback address alone
@@ -16,19 +16,22 @@ extension MoQPicoQuicServer {
     ///
     /// - Parameters:
     ///   - url: where to. Its authority and path are for the session's setup, which `makeSession` sees to.
+    ///   - shard: whose loop; the first one's unless told otherwise.
     ///   - timeout: how long connecting may take.
     ///   - makeSession: called once, on the loop; makes and starts the session, which is closed when the server is stopped,
     ///     or returns nil, and then the connection is closed.
-    /// - Throws: what connecting throws (`nameNotResolved`, `unreachable`, `handshakeTimeout`, `certificateRejected`,
+    /// - Throws: `invalidConfiguration` when there is no such shard; what connecting throws (`nameNotResolved`, `unreachable`, `handshakeTimeout`, `certificateRejected`,
     ///   `noCommonProtocol`, `refused`, `handshakeFailed`); `stopped` when the server does not run (any more). Each message
     ///   names the other server.
     public func connect(
         to url: MoQURL,
+        shard: Int = 0,
         timeout: Duration = .seconds(4),
         makeSession: @escaping @Sendable (any WebTransportSession, DraftProfile) -> MoQSession?
     ) async throws(QUICError) {
+        let home = try self.shard(shard)
         do throws(QUICError) {
-            try await self.shards[0].dial(url, timeout: timeout, makeSession)
+            try await home.dial(url, timeout: timeout, makeSession)
         } catch {
             throw MoQPicoQuicClient.inTermsOfDrafts(error, url: url, configuration: self.configuration)
         }

@@ -36,33 +36,61 @@ public final class MoQPicoQuicServer: Sendable {
         case failed
     }
 
-    /// No server has more loops.
-    private static let mostShards = 1_024
+    /// No server has more shards.
+    public static let mostShards = PortGroup.mostMembers
 
     /// What the server is like.
     public let configuration: MoQEndpointConfiguration
 
     let shards: [ServerShard]
+    /// How many shards were asked for.
+    private let wanted: Int
+    /// The shards as they share the port; nil for one that has it to itself.
+    let group: PortGroup?
+    let log: Logger
     private let makeAcceptor: @Sendable (PacketLoop) -> Acceptor
     private let state = Locked(State.idle)
 
     /// Creates a server. Nothing is opened before the start.
     ///
-    /// With several shards, each has a loop with its thread, its connections and its own acceptor; nothing is shared
-    /// between them but the port. The system spreads clients over them by the addresses of both sides, so a client whose
-    /// address changes (NAT rebinding, migration) may land on another shard, which ends its connection with a stateless
-    /// reset: more than one shard is for clients that can connect again. The limit of connections holds for each shard.
+    /// With several shards, each has a loop with its thread, its connections and its own acceptor; nothing is shared between
+    /// them but the port, and the keys of tickets, address tokens and stateless resets. A connection is at home on one shard,
+    /// which its connection IDs name, so it stays there when its client's address changes (NAT rebinding, migration). The
+    /// kernel is told to deliver packets accordingly; where it refuses, which the log says, shards hand over what they get for
+    /// each other. The limit of connections holds for each shard.
     ///
     /// - Parameters:
     ///   - label: the name of the loop and of its thread; several are told apart by a number.
-    ///   - shards: how many loops the server has.
-    ///   - log: is told of clients that get no session because no draft is in common.
-    ///   - makeAcceptor: called once for each shard, on its loop, when the server starts; returns what is called for each
-    ///     connection.
-    public init(
+    ///   - shards: how many loops the server has, 1 to ``mostShards``; see ``usualShards(for:)``. More than one listen at a
+    ///     port only with ``PacketLoopKind/epoll``.
+    ///   - log: is told of clients that get no session because no draft is in common, and of a kernel that does not help.
+    ///   - makeAcceptor: called once for each shard, on its loop, when the server starts: for the first shard, then the
+    ///     second, and so on, each when the one before has returned, and before any client is let in. Returns what is called
+    ///     for each connection.
+    public convenience init(
         configuration: MoQEndpointConfiguration,
         label: String = "moq-server",
         shards: Int = 1,
+        log: Logger = Logger(label: "moq.server"),
+        makeAcceptor: @escaping @Sendable (PacketLoop) -> Acceptor
+    ) {
+        self.init(
+            configuration: configuration,
+            label: label,
+            shards: shards,
+            asksKernel: true,
+            log: log,
+            makeAcceptor: makeAcceptor
+        )
+    }
+
+    /// The same.
+    /// - Parameter asksKernel: whether the kernel is told which packets are for which shard. If not, all goes by handing over.
+    package init(
+        configuration: MoQEndpointConfiguration,
+        label: String,
+        shards: Int,
+        asksKernel: Bool,
         log: Logger = Logger(label: "moq.server"),
         makeAcceptor: @escaping @Sendable (PacketLoop) -> Acceptor
     ) {
@@ -78,6 +106,9 @@ public final class MoQPicoQuicServer: Sendable {
         let shared = quic
         self.configuration = configuration
         self.makeAcceptor = makeAcceptor
+        self.log = log
+        self.wanted = shards
+        self.group = count == 1 ? nil : PortGroup(count: count, asksKernel: asksKernel)
         self.shards = (0..<count).map { index in
             // The system keeps 15 bytes of a thread's name.
             let name = count == 1 ? label : "\(label.prefix(11))-\(index)"
@@ -88,7 +119,7 @@ public final class MoQPicoQuicServer: Sendable {
     /// The loop that everything of the server runs on: the first one, if there are several.
     public var loop: PacketLoop { self.shards[0].loop }
 
-    /// The loops of all shards.
+    /// The loops of all shards, in their order.
     public var loops: [PacketLoop] { self.shards.map(\.loop) }
 
     // MARK: - Start
@@ -141,6 +172,17 @@ public final class MoQPicoQuicServer: Sendable {
         guard addresses.isEmpty || self.configuration.quic.credentials != nil else {
             throw QUICError(.invalidConfiguration, "a server needs a certificate and a key")
         }
+        guard (1...Self.mostShards).contains(self.wanted) else {
+            throw QUICError(
+                .invalidConfiguration,
+                "a server has 1 to \(Self.mostShards) shards, not \(self.wanted)"
+            )
+        }
+        if !addresses.isEmpty, self.group != nil,
+            let complaint = self.configuration.quic.packetLoop.complaintAboutSharing
+        {
+            throw QUICError(.invalidConfiguration, complaint)
+        }
         try self.configuration.validate()
     }
 
@@ -148,11 +190,11 @@ public final class MoQPicoQuicServer: Sendable {
         do throws(QUICError) {
             let address = try await self.listen(on: listeners.compactMap(\.address).first)
             for shard in self.shards {
-                try await shard.open(
-                    takesClients: address != nil,
-                    takesLinks: listeners.contains(.inProcess),
-                    self.makeAcceptor
-                )
+                try await shard.open(takesLinks: listeners.contains(.inProcess), self.makeAcceptor)
+            }
+            // Not before: shards may have to know each other when the first client comes.
+            for shard in self.shards where address != nil {
+                try await shard.admitClients()
             }
             self.settle(.running)
             return .success(listeners.map { $0.address == nil ? $0 : .rawQUIC(address ?? .any(port: 0)) })
@@ -170,29 +212,6 @@ public final class MoQPicoQuicServer: Sendable {
                 state = result
             }
         }
-    }
-
-    /// Starts the shards, at one port. None answers a client yet: while the sockets become more, the system would send
-    /// the packets of one client to different shards.
-    private func listen(on address: QUICAddress?) async throws(QUICError) -> QUICAddress? {
-        guard let address else {
-            // The loop's thread is the QUIC endpoint's, which has a socket; nobody is let in by it.
-            for shard in self.shards {
-                _ = try await shard.start(on: .loopback(port: 0), isPortShared: false)
-            }
-            return nil
-        }
-        guard self.shards.count > 1 else {
-            return try await self.shards[0].start(on: address, isPortShared: false)
-        }
-        let port = try SharedPort(address)
-        let shared = port.address
-        _ = try await self.shards[0].start(on: shared, isPortShared: true)
-        port.release()
-        for shard in self.shards.dropFirst() {
-            _ = try await shard.start(on: shared, isPortShared: true)
-        }
-        return shared
     }
 
     // MARK: - Drain and stop
@@ -289,14 +308,20 @@ public final class MoQPicoQuicServer: Sendable {
         session: MoQSessionConfiguration,
         makeHandler: @escaping @Sendable (PacketLoop) -> any MoQSessionHandler
     ) async throws(QUICError) -> (session: LoopBound<MoQSession>, draft: DraftVersion) {
-        guard self.shards.indices.contains(shard) else {
-            throw QUICError(.invalidConfiguration, "the server has no shard \(shard), but \(self.shards.count)")
-        }
+        let home = try self.shard(shard)
         switch self.state.withLock({ $0 }) {
         case .running, .stopping: break
         case .idle, .starting, .failed: throw QUICError(.invalidState, "the server does not run")
         }
-        return try await self.shards[shard].connect(configuration, session: session, makeHandler: makeHandler)
+        return try await home.connect(configuration, session: session, makeHandler: makeHandler)
+    }
+
+    /// A shard by its number.
+    func shard(_ number: Int) throws(QUICError) -> ServerShard {
+        guard self.shards.indices.contains(number) else {
+            throw QUICError(.invalidConfiguration, "the server has no shard \(number), but \(self.shards.count)")
+        }
+        return self.shards[number]
     }
 
     // MARK: - Counters
@@ -315,10 +340,15 @@ public final class MoQPicoQuicServer: Sendable {
     /// What the server has done so far and what it holds now, over all shards; once it has been stopped, what it had done
     /// in the end. Takes time in proportion to the number of connections, on the loops.
     public func statistics() async -> MoQEndpointStatistics {
-        var sum = await self.shards[0].statistics()
-        for shard in self.shards.dropFirst() {
-            sum.add(await shard.statistics())
+        await self.shardStatistics().reduce(into: MoQEndpointStatistics()) { $0.add($1) }
+    }
+
+    /// The same for each shard, in their order.
+    public func shardStatistics() async -> [MoQEndpointStatistics] {
+        var all: [MoQEndpointStatistics] = []
+        for shard in self.shards {
+            all.append(await shard.statistics())
         }
-        return sum
+        return all
     }
 }

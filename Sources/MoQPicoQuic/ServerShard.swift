@@ -31,14 +31,13 @@ final class ServerShard: Sendable {
     /// The loop.
     var loop: PacketLoop { self.endpoint.loop }
 
-    /// Opens the sockets and starts the thread. Clients are refused before ``open(takesClients:takesLinks:_:)``.
-    func start(on address: QUICAddress, isPortShared: Bool) async throws(QUICError) -> QUICAddress {
-        try await self.endpoint.start(on: address, isPortShared: isPortShared, isAccepting: false)
+    /// Opens the sockets and starts the thread. Clients are not answered before ``admitClients()``.
+    func start(on address: QUICAddress, as member: PortGroup.Member? = nil) async throws(QUICError) -> QUICAddress {
+        try await self.endpoint.start(on: address, member: member, isAccepting: false)
     }
 
-    /// Makes the acceptor, on the loop, and lets clients in: those of the network, and those of this process.
+    /// Makes the acceptor, on the loop. From now on clients of this process can come, if `takesLinks` says so.
     func open(
-        takesClients: Bool,
         takesLinks: Bool,
         _ makeAcceptor: @escaping @Sendable (PacketLoop) -> MoQPicoQuicServer.Acceptor
     ) async throws(QUICError) {
@@ -48,9 +47,11 @@ final class ServerShard: Sendable {
         guard made != nil else {
             throw QUICError(.stopped, "the endpoint has stopped")
         }
-        if takesClients {
-            try await self.endpoint.acceptClients()
-        }
+    }
+
+    /// Lets clients of the network in, after ``open(takesLinks:_:)``.
+    func admitClients() async throws(QUICError) {
+        try await self.endpoint.acceptClients()
     }
 
     /// Sends GOAWAY to every client and waits until they have left, not much longer than `timeout`. The loop must have

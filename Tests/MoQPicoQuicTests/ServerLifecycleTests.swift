@@ -10,8 +10,10 @@ import Testing
 @Suite("Starting, draining and stopping a server, in every order", .tags(.network), .timeLimit(.minutes(2)))
 struct ServerLifecycleTests {
     private func makeServer(_ label: String, shards: Int = 1) throws -> MoQPicoQuicServer {
-        MoQPicoQuicServer(
-            configuration: MoQEndpointConfiguration(credentials: .selfSigned(try SelfSignedCertificate())),
+        var configuration = MoQEndpointConfiguration(credentials: .selfSigned(try SelfSignedCertificate()))
+        configuration.quic.packetLoop = Stage.sharingLoop
+        return MoQPicoQuicServer(
+            configuration: configuration,
             label: label,
             shards: shards
         ) { _ in { _, _ in nil } }

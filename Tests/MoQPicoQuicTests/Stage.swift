@@ -28,6 +28,9 @@ struct Stage {
         self.backend = backend
         self.certificate = try SelfSignedCertificate()
         var configuration = MoQEndpointConfiguration(drafts: drafts, credentials: .selfSigned(self.certificate))
+        if shards > 1 {
+            configuration.quic.packetLoop = Self.sharingLoop
+        }
         adjust(&configuration.quic)
         self.server = MoQPicoQuicServer(
             configuration: configuration,
@@ -49,6 +52,9 @@ struct Stage {
         let listeners = try await self.server.start([backend.listener])
         self.address = listeners[0].address ?? .loopback(port: 0)
     }
+
+    /// A packet loop of which several can listen at one port, where there is one.
+    static let sharingLoop = PacketLoopKind.available.last ?? .standard
 
     var authority: String { "127.0.0.1:\(self.address.port)" }
 

@@ -50,7 +50,7 @@ struct StatelessResetTests {
         proxy.stop()
     }
 
-    private static func adjust(_ configuration: inout QUICConfiguration) {
+    static func adjust(_ configuration: inout QUICConfiguration) {
         configuration.statelessResetSeed = [UInt8](1...16)
         // Ten resets a second, which is the library's own limit, would not be enough.
         configuration.idleTimeout = .seconds(6) * TestBuild.patience
@@ -58,7 +58,7 @@ struct StatelessResetTests {
     }
 
     /// Puts a server that knows nothing of any connection in the place of the fixture's, without the clients' knowledge.
-    private static func exchange(_ fixture: Fixture, behind proxy: UDPProxy) async throws -> PicoQuicExecutor {
+    static func exchange(_ fixture: Fixture, behind proxy: UDPProxy) async throws -> PicoQuicExecutor {
         proxy.cut(true)
         await fixture.server.stop()
         let second = PicoQuicExecutor(configuration: fixture.server.configuration) { _ in

@@ -28,6 +28,13 @@ int cls_udp_open(const struct sockaddr *address, int is_port_shared, int buffer_
 /// Where the socket is bound to. Returns 0 or a negative error number.
 int cls_udp_address(int descriptor, struct sockaddr_storage *address);
 
+/// Has the kernel choose among the sockets of this user that are bound to the same address with a shared port, in the order
+/// in which they were bound: by the byte at which the connection ID of a QUIC datagram begins (byte 6 of a long header, byte
+/// 1 of a short one, RFC 8999 section 5), modulo `members`. What is shorter goes to the first. One call is for all of them, and
+/// needs no privilege.
+/// Returns 0 or a negative error number.
+int cls_udp_steer(int descriptor, unsigned members);
+
 // MARK: - Receiving
 
 /// Datagrams of one sender that arrived together: all as long as `segment`, but for the last, which may be shorter.

@@ -24,6 +24,10 @@ void cpq_claim_thread(picoquic_quic_t *quic);
 /// The ECN bits that the context's congestion control wants on all packets.
 uint8_t cpq_ecn_mark(picoquic_quic_t *quic);
 
+/// Has each connection ID that the context gives out from now on begin with a byte that is `index` modulo `count`, which is
+/// 2 to 256. Everything else about it stays random.
+void cpq_mark_connection_ids(picoquic_quic_t *quic, unsigned index, unsigned count);
+
 // MARK: - Connections
 
 /// The version of picoquic that these shims were compiled against, as in its header ("1.1.53.0").

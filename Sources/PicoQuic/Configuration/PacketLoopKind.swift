@@ -31,6 +31,18 @@ public enum PacketLoopKind: String, CaseIterable, Sendable {
     /// ``epoll`` on Linux and ``picoquic`` elsewhere.
     public static let standard = Self.choice.kind
 
+    /// Why several loops of this kind cannot listen at one port; nil when they can.
+    ///
+    /// The library's own loop hands packets to the context without asking, so that those of another loop would be answered
+    /// with a reset.
+    package var complaintAboutSharing: String? {
+        guard self != .epoll else {
+            return nil
+        }
+        return "several loops at one port have to be packet loops of the kind '\(PacketLoopKind.epoll.rawValue)', "
+            + "not '\(self.rawValue)'"
+    }
+
     /// What is wrong with ``environmentVariable``; nil when it is not set or names a loop.
     static let complaint = Self.choice.complaint
 

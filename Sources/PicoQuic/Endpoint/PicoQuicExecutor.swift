@@ -128,18 +128,18 @@ public final class PicoQuicExecutor: Sendable {
     ///   `invalidState` on a second start. After an error the endpoint cannot be used any more.
     @discardableResult
     public func start(on address: QUICAddress = .any(port: 0)) async throws(QUICError) -> QUICAddress {
-        try await self.start(on: address, isPortShared: false, isAccepting: true)
+        try await self.start(on: address, member: nil, isAccepting: true)
     }
 
     /// The same, for one of several endpoints of a server.
     ///
     /// - Parameters:
-    ///   - isPortShared: whether other endpoints of this process listen at the same port, which a ``SharedPort`` holds;
-    ///     the system spreads clients over them by their addresses.
+    ///   - member: which one of those that listen at the same port, which a ``SharedPort`` holds; nil when it has its port to
+    ///     itself. Members start in the order of their numbers, each when the one before has.
     ///   - isAccepting: whether clients are answered from the beginning, or only after ``acceptClients()``.
     package func start(
         on address: QUICAddress,
-        isPortShared: Bool,
+        member: PortGroup.Member?,
         isAccepting: Bool
     ) async throws(QUICError) -> QUICAddress {
         let obstacle: String? = self.life.withLock { life in
@@ -158,7 +158,7 @@ public final class PicoQuicExecutor: Sendable {
         }
         let driver: any EndpointDriver
         do throws(QUICError) {
-            driver = try self.makeDriver(address, isPortShared: isPortShared)
+            driver = try self.makeDriver(address, member: member)
         } catch {
             self.abandonLoop()
             throw error
@@ -182,8 +182,7 @@ public final class PicoQuicExecutor: Sendable {
             await self.shutDown(driver, code: earlyStop.code, reason: earlyStop.reason)
             throw QUICError(.stopped, "the endpoint was stopped while it started")
         }
-        // A shared port comes beside one of the endpoint's own, and the library tells the latter.
-        return QUICAddress(uncheckedHost: address.host, port: isPortShared ? address.port : port)
+        return QUICAddress(uncheckedHost: address.host, port: port)
     }
 
     /// Answers clients from now on. Throws `stopped` when the endpoint does not run.
@@ -195,8 +194,14 @@ public final class PicoQuicExecutor: Sendable {
         }
     }
 
-    private func makeDriver(_ address: QUICAddress, isPortShared: Bool) throws(QUICError) -> any EndpointDriver {
+    private func makeDriver(
+        _ address: QUICAddress,
+        member: PortGroup.Member?
+    ) throws(QUICError) -> any EndpointDriver {
         if let complaint = PacketLoopKind.complaint {
+            throw QUICError(.invalidConfiguration, complaint)
+        }
+        if member != nil, let complaint = self.configuration.packetLoop.complaintAboutSharing {
             throw QUICError(.invalidConfiguration, complaint)
         }
         let plan: SocketPlan
@@ -205,6 +210,7 @@ public final class PicoQuicExecutor: Sendable {
         context = try QUICContext(
             configuration: self.configuration,
             loop: self.loop,
+            member: member,
             log: self.log,
             acceptor: self.acceptor
         )
@@ -213,7 +219,7 @@ public final class PicoQuicExecutor: Sendable {
             plan = try SocketPlan(
                 address: address,
                 bufferSize: self.configuration.socketBufferSize,
-                isPortShared: isPortShared
+                isPortShared: member != nil
             )
         } catch {
             context.free()

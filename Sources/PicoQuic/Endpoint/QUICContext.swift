@@ -24,6 +24,9 @@ final class QUICContext {
     let loop: PacketLoop
     let configuration: QUICConfiguration
 
+    /// Which of several endpoints at one port this is; nil when it has its port to itself.
+    let member: PortGroup.Member?
+
     /// Whether windows stay closed until the application raises them.
     let holdsWindows: Bool
 
@@ -41,6 +44,8 @@ final class QUICContext {
     /// What a driver of ours has counted at its sockets.
     var messagesRefused: UInt64 = 0
     var messagesDropped: UInt64 = 0
+    var packetsForwarded: UInt64 = 0
+    var packetsNotForwarded: UInt64 = 0
 
     /// Client connections that the library will not touch again and that we have to delete, outside its callbacks.
     private var finishedClients: [OpaquePointer] = unsafe []
@@ -65,12 +70,14 @@ final class QUICContext {
     init(
         configuration: QUICConfiguration,
         loop: PacketLoop,
+        member: PortGroup.Member? = nil,
         log: Logger = Logger(label: "moq.quic"),
         acceptor: ((QUICConnection) -> (any QUICConnectionDelegate)?)?
     ) throws(QUICError) {
         QUICLibrary.prepare()
         try configuration.validate()
         self.loop = loop
+        self.member = member
         self.log = log
         self.configuration = configuration
         self.acceptor = acceptor
@@ -165,6 +172,9 @@ final class QUICContext {
             picoquic_get_congestion_algorithm(configuration.congestionControl)
         )
         try unsafe self.installVerifier(quic)
+        if let member = self.member {
+            unsafe cpq_mark_connection_ids(quic, UInt32(member.index), UInt32(member.group.count))
+        }
         unsafe picoquic_set_alpn_select_fn_v2(quic, picoquicSelectProtocol)
         // The limit of the connection's window is set with the transport parameters below. A control value of 1 keeps
         // the library from ever raising it by itself.
@@ -323,6 +333,9 @@ final class QUICContext {
         guard let quic = unsafe self.quic, self.farewell == nil else {
             throw QUICError(.stopped, "the endpoint has stopped")
         }
+        if let member = self.member {
+            member.group.calls(member)
+        }
         let none = picoquic_connection_id_t()
         // With a ticket the library resumes only if it offers the ticket's protocol and no other.
         let only = visit.ticket?.applicationProtocol
@@ -473,6 +486,8 @@ final class QUICContext {
         }
         statistics.messagesRefused = self.messagesRefused
         statistics.messagesDropped = self.messagesDropped
+        statistics.packetsForwarded = self.packetsForwarded
+        statistics.packetsNotForwarded = self.packetsNotForwarded
         statistics.loop = self.loop.counters
         return statistics
     }

@@ -26,18 +26,14 @@ struct SocketPlan {
 
     /// Plans the sockets of an endpoint.
     ///
-    /// A port that endpoints share is the library's "public" port, beside which it opens another of the endpoint's own.
-    /// Whether it can be had a ``SharedPort`` has found out.
+    /// Whether a port that endpoints share can be had a ``SharedPort`` has found out.
     /// - Throws: `addressInUse`, `addressUnavailable` or `permissionDenied`, naming the address.
     init(address: QUICAddress, bufferSize: Int32, isPortShared: Bool = false) throws(QUICError) {
         var parameters = picoquic_packet_loop_param_t()
-        if isPortShared {
-            parameters.public_port = address.port
-            parameters.is_port_shared = 1
-        } else {
+        if !isPortShared {
             try Self.probe(address)
-            parameters.local_port = address.port
         }
+        parameters.local_port = address.port
         parameters.socket_buffer_size = bufferSize
         if address.isAny {
             parameters.local_af = Self.hasIPv6 ? 0 : AF_INET

@@ -20,6 +20,12 @@ public struct QUICEndpointStatistics: Sendable, Hashable {
     /// Messages that arrived but were not looked at: larger than any QUIC packet, or without a sender. Not counted by
     /// ``PacketLoopKind/picoquic``.
     public var messagesDropped: UInt64 = 0
+    /// Packets that reached this loop of a server and were handed over to the loop that has their connection. Zero for an
+    /// endpoint that has its port to itself, and next to nothing where the kernel knows the way.
+    public var packetsForwarded: UInt64 = 0
+    /// Packets that should have been, and were dropped because too many waited there, or the other loop had ended. QUIC
+    /// repeats what was in them.
+    public var packetsNotForwarded: UInt64 = 0
     /// The loop of the endpoint.
     public var loop = PacketLoopCounters()
 
@@ -34,6 +40,8 @@ public struct QUICEndpointStatistics: Sendable, Hashable {
         self.traffic.add(other.traffic)
         self.messagesRefused &+= other.messagesRefused
         self.messagesDropped &+= other.messagesDropped
+        self.packetsForwarded &+= other.packetsForwarded
+        self.packetsNotForwarded &+= other.packetsNotForwarded
         self.loop.add(other.loop)
     }
 }

@@ -17,7 +17,8 @@ import PacketLoop
 ///            datagrams             datagrams, a turn after each batch that work waited for
 /// ```
 ///
-/// Both bounds keep one side from starving the other, and the tasks.
+/// Both bounds keep one side from starving the other, and the tasks. What a ``PacketForwarder`` hands over and is handed comes
+/// after what was received.
 ///
 /// The thread keeps one pointer to this object, retained from ``start()`` until ``join()``.
 @safe
@@ -36,6 +37,8 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
     private let life = DriverLife()
     private let plan: SocketPlan
     private let name: CStringBox?
+    private let member: PortGroup.Member?
+    private let forwarder: PacketForwarder?
     private var thread: OpaquePointer?
 
     // Confined to the loop's thread once that exists.
@@ -52,6 +55,8 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
         self.loop = loop
         self.context = context
         self.plan = plan
+        self.member = context.member
+        self.forwarder = context.member.map { PacketForwarder($0) }
         self.name = CStringBox(String(loop.label.prefix(15)))
     }
 
@@ -81,6 +86,11 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
         for (number, socket) in self.sockets.enumerated() {
             try poller.add(socket, number: number)
         }
+        if let member {
+            member.group.listens(member) {
+                self.sockets.lazy.map { $0.steer(among: member.group.count) }.first { $0 != 0 } ?? 0
+            }
+        }
         let pointer = unsafe Unmanaged.passRetained(self).toOpaque()
         guard let thread = unsafe cls_thread_start(self.name?.pointer, epollThread, pointer) else {
             unsafe Unmanaged<EpollDriver>.fromOpaque(pointer).release()
@@ -88,6 +98,7 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
         }
         unsafe self.thread = thread
         self.loop.attach { poller.wake() }
+        self.forwarder?.open { poller.wake() }
         // Work that came before there was a way to wake the loop.
         poller.wake()
     }
@@ -127,6 +138,7 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
         }
         self.life.beginEnd()
         self.loop.detach()
+        self.forwarder?.close()
         self.context.onFinishedClient = nil
         self.context.deleteAll()
         self.loop.end()
@@ -172,6 +184,7 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
             // A descriptor that somebody else closed is waited for no longer, so now and then all are looked at.
             let isQuiet = ready.was_woken != 0 || wait == Self.longestWait
             try unsafe self.receive(isQuiet ? .max : ready.readable, receiver, quic)
+            unsafe self.exchange(quic)
             self.loop.turn()
             self.context.deleteFinishedClients()
             if let blocked {
@@ -242,24 +255,60 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
         }
     }
 
-    /// Gives the library one datagram, and lets what that brings about happen.
+    /// Takes a datagram that has arrived at a socket of this endpoint.
     private func take(
         _ datagram: UnsafeMutableBufferPointer<UInt8>,
         _ source: UnsafeMutablePointer<cls_received>,
         _ quic: OpaquePointer,
         _ now: UInt64
     ) {
-        guard let bytes = datagram.baseAddress, datagram.count <= Int(PICOQUIC_MAX_PACKET_SIZE) else {
+        guard datagram.count <= Int(PICOQUIC_MAX_PACKET_SIZE) else {
             self.oversize &+= 1
             return
         }
+        guard let forwarder = self.forwarder else {
+            _ = unsafe self.handle(datagram, source, quic, now)
+            return
+        }
+        if unsafe forwarder.keeps(datagram, source), unsafe !self.handle(datagram, source, quic, now) {
+            unsafe forwarder.showToCallers(datagram, source)
+        }
+    }
+
+    /// Hands over what has arrived for other endpoints at this port, and takes what they hand over.
+    private func exchange(_ quic: OpaquePointer) {
+        guard let forwarder = self.forwarder else {
+            return
+        }
+        // Before, so that it need not wait for what is taken here; and after, for what that was.
+        forwarder.flush()
+        let now = picoquic_current_time()
+        let hasMore = unsafe forwarder.receive(upTo: Self.datagramsPerRound) { datagram, source, isOrphan in
+            if unsafe !self.handle(datagram, source, quic, now), !isOrphan {
+                unsafe forwarder.showToCallers(datagram, source)
+            }
+        }
+        forwarder.flush()
+        self.hasMore = self.hasMore || hasMore
+        self.context.packetsForwarded = forwarder.forwarded
+        self.context.packetsNotForwarded = forwarder.refused
+    }
+
+    /// Gives the library one datagram, and lets what that brings about happen.
+    /// - Returns: whether there was a connection for it.
+    private func handle(
+        _ datagram: UnsafeMutableBufferPointer<UInt8>,
+        _ source: UnsafeMutablePointer<cls_received>,
+        _ quic: OpaquePointer,
+        _ now: UInt64
+    ) -> Bool {
         var connection: OpaquePointer?
         unsafe withUnsafeMutablePointer(to: &source.pointee.from) { from in
             unsafe withUnsafeMutablePointer(to: &source.pointee.to) { to in
                 // What is wrong with a packet is between its sender and the library.
                 _ = unsafe picoquic_incoming_packet_ex(
                     quic,
-                    bytes,
+                    datagram.baseAddress,
                     datagram.count,
                     UnsafeMutableRawPointer(from).assumingMemoryBound(to: sockaddr.self),
                     UnsafeMutableRawPointer(to).assumingMemoryBound(to: sockaddr.self),
@@ -271,6 +320,7 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
             }
         }
         self.loop.turnWithinBatch()
+        return unsafe connection != nil
     }
 
     private func send(_ sender: DatagramSender, _ quic: OpaquePointer) throws(QUICError) {

@@ -48,6 +48,12 @@ final class UDPSocket {
         _ = close(self.descriptor)
     }
 
+    /// Has the kernel spread packets over the sockets that share this one's address: see ``PortGroup``.
+    /// - Returns: 0, or the error number.
+    func steer(among count: Int) -> CInt {
+        -cls_udp_steer(self.descriptor, UInt32(count))
+    }
+
     /// Opens the sockets of a plan, all with one port.
     /// - Throws: `addressInUse` and its like, naming the address.
     static func open(_ plan: SocketPlan, ecn: UInt8) throws(QUICError) -> [UDPSocket] {
