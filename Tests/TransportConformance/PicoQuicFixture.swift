@@ -8,11 +8,15 @@ import WebTransport
 import WebTransportPicoQuic
 
 /// A pair over two endpoints on the loopback interface, each with its own thread.
+///
+/// Beside the server's endpoint there may be others at its port. Each gets packets of some clients of the
+/// others, and hands them over.
 final class PicoQuicFixture: TransportFixture {
     /// How long a condition may take.
     private static let patience = Duration.seconds(20) * TestBuild.patience
 
     private let server: PicoQuicExecutor
+    private let servers: [PicoQuicExecutor]
     private let client: PicoQuicExecutor
     private let serverEnd: End
     private let clientEnd: End
@@ -37,12 +41,14 @@ final class PicoQuicFixture: TransportFixture {
         }
     }
 
-    /// Holds the endpoint's loop for its own acceptor. Set before the endpoint starts, never changed.
-    private final class LoopReference: @unchecked Sendable {
-        var loop: PacketLoop?
+    /// Holds the endpoints for their own acceptors, of which one has got the connection. Set before the endpoints start, never
+    /// changed.
+    private final class Servers: @unchecked Sendable {
+        var loops: [PacketLoop] = []
+        let home = Locked<Int?>(nil)
     }
 
-    init(_ configuration: PairConfiguration, packetLoop: PacketLoopKind = .standard) async throws {
+    init(_ configuration: PairConfiguration, packetLoop: PacketLoopKind = .standard, loops: Int = 1) async throws {
         let certificate = try SelfSignedCertificate()
         let serverEnd = End()
         let clientEnd = End()
@@ -54,24 +60,46 @@ final class PicoQuicFixture: TransportFixture {
         )
         serverConfiguration.adopt(configuration.server)
         serverConfiguration.packetLoop = packetLoop
-        let reference = LoopReference()
-        self.server = PicoQuicExecutor(label: "server", configuration: serverConfiguration) { connection in
-            guard let loop = reference.loop else { return nil }
-            return serverEnd.start(connection, loop: loop, configuration.server, configuration.setsHandlers)
+        let reference = Servers()
+        let settings = serverConfiguration
+        let servers = (0..<loops).map { index in
+            PicoQuicExecutor(label: "server", configuration: settings) { connection in
+                defer { reference.home.withLock { $0 = index } }
+                let loop = reference.loops[index]
+                return serverEnd.start(connection, loop: loop, configuration.server, configuration.setsHandlers)
+            }
         }
-        reference.loop = self.server.loop
+        reference.loops = servers.map(\.loop)
+        self.servers = servers
         var clientConfiguration = QUICConfiguration(applicationProtocols: ["conformance"])
         clientConfiguration.verification = .pinned([certificate.fingerprint])
         clientConfiguration.adopt(configuration.client)
         clientConfiguration.packetLoop = packetLoop
         self.client = PicoQuicExecutor(label: "client", configuration: clientConfiguration)
-        let address = try await self.server.start(on: .loopback(port: 0))
+        let address = try await Self.start(servers)
         try await self.client.start(on: .any(port: 0))
         let clientLoop = self.client.loop
         try await self.client.connect(to: "127.0.0.1", port: address.port) { connection in
             clientEnd.start(connection, loop: clientLoop, configuration.client, configuration.setsHandlers)
         }
-        try await Self.wait(on: self.server.loop, for: "the server's end") { serverEnd.peer != nil }
+        try await Self.wait(on: clientLoop, for: "the server's end") { reference.home.withLock { $0 } != nil }
+        self.server = servers[reference.home.withLock { $0 } ?? 0]
+    }
+
+    /// Has the endpoints listen, at one port. The kernel does not know which packets are for which.
+    private static func start(_ servers: [PicoQuicExecutor]) async throws -> QUICAddress {
+        guard servers.count > 1 else {
+            return try await servers[0].start(on: .loopback(port: 0))
+        }
+        let members = PortGroup(count: servers.count, asksKernel: false).members
+        let port = try SharedPort(.loopback(port: 0))
+        let address = port.address
+        _ = try await servers[0].start(on: address, member: members[0], isAccepting: true)
+        port.release()
+        for (server, member) in zip(servers, members).dropFirst() {
+            _ = try await server.start(on: address, member: member, isAccepting: true)
+        }
+        return address
     }
 
     private func end(_ side: WebTransportRole) -> End {
@@ -159,7 +187,9 @@ final class PicoQuicFixture: TransportFixture {
 
     func finish() async {
         await self.client.stop()
-        await self.server.stop()
+        for server in self.servers {
+            await server.stop()
+        }
         // The peers hold their sessions, and these their connections: take them apart on a thread of their own choosing, now
         // that there are no loops any more.
         for end in [self.clientEnd, self.serverEnd] {

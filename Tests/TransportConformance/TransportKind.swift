@@ -10,7 +10,7 @@ enum TransportKind: String, CaseIterable, CustomTestStringConvertible {
     case lossy = "in memory, one packet in ten lost"
     case rawQUIC = "raw QUIC on loopback, by picoquic's packet loop"
     #if os(Linux)
-    case rawQUICByEpoll = "raw QUIC on loopback, by our packet loop"
+    case rawQUICByEpoll = "raw QUIC on loopback, by our packet loop, of which two share the port"
     #endif
 
     var testDescription: String { self.rawValue }
@@ -35,7 +35,7 @@ enum TransportKind: String, CaseIterable, CustomTestStringConvertible {
             case .lossy: InMemoryFixture(configuration, loss: 0.1)
             case .rawQUIC: try await PicoQuicFixture(configuration, packetLoop: .picoquic)
             #if os(Linux)
-            case .rawQUICByEpoll: try await PicoQuicFixture(configuration, packetLoop: .epoll)
+            case .rawQUICByEpoll: try await PicoQuicFixture(configuration, packetLoop: .epoll, loops: 2)
             #endif
             }
         do {

@@ -16,6 +16,9 @@ final class NetworkWorld: Sendable {
     /// What makes stateless resets recognisable after a restart.
     private static let resetSeed = [UInt8](repeating: 0x5a, count: 16)
 
+    /// Several loops of a server have to open the same tokens.
+    private static let ticketKey = [UInt8](repeating: 0x3c, count: 32)
+
     private let plan: NetworkPlan
     private let context: EpisodeContext
     private let patience: Duration
@@ -57,11 +60,16 @@ final class NetworkWorld: Sendable {
         let loops = PacketLoopKind.available
         server.packetLoop = loops[Int(context.seed % UInt64(loops.count))]
         let clientLoop = loops[Int(context.seed / 2 % UInt64(loops.count))]
+        // Half of the servers with a loop that can share its port have two, and half of those do without the kernel's help.
+        let isShared = server.packetLoop == .epoll && context.seed / 4 % 2 == 0
+        server.ticketKeys = [Self.ticketKey]
         self.server = ServerNode(
             context: context,
             configuration: server,
             bounds: plan.serverBounds,
-            scripts: plan.serverScripts
+            scripts: plan.serverScripts,
+            loops: isShared ? 2 : 1,
+            asksKernel: context.seed / 8 % 2 == 0
         )
         self.clients = plan.clientBounds.map { bounds in
             var client = Self.configuration(plan, bounds: bounds)

@@ -5,10 +5,10 @@ import PicoQuic
 import WebTransport
 import WebTransportPicoQuic
 
-/// The server of an episode, which may stop and come back on the same port.
+/// The server of an episode, which may stop and come back on the same port, and may be several endpoints there.
 final class ServerNode: Sendable {
     private struct State {
-        var executor: PicoQuicExecutor?
+        var executors: [PicoQuicExecutor] = []
         var port: UInt16 = 0
         var accepted = 0
         var isRestarting = false
@@ -23,18 +23,24 @@ final class ServerNode: Sendable {
     private let configuration: QUICConfiguration
     private let bounds: WebTransportConfiguration
     private let scripts: [PeerScript]
+    private let loops: Int
+    private let asksKernel: Bool
     private let state = Locked(State())
 
     init(
         context: EpisodeContext,
         configuration: QUICConfiguration,
         bounds: WebTransportConfiguration,
-        scripts: [PeerScript]
+        scripts: [PeerScript],
+        loops: Int = 1,
+        asksKernel: Bool = true
     ) {
         self.context = context
         self.configuration = configuration
         self.bounds = bounds
         self.scripts = scripts
+        self.loops = loops
+        self.asksKernel = asksKernel
     }
 
     /// Where the server listens; the same after a restart.
@@ -42,6 +48,23 @@ final class ServerNode: Sendable {
 
     /// Starts to listen.
     func start(on port: UInt16 = 0) async throws {
+        let executors = (0..<self.loops).map { _ in self.makeExecutor() }
+        let address = try await self.context.waiting(for: "the server's start") {
+            do {
+                return try await self.listen(executors, on: .loopback(port: port))
+            } catch {
+                for executor in executors { await executor.stop() }
+                throw error
+            }
+        }
+        self.context.count("endpoints started", executors.count)
+        self.state.withLock { state in
+            state.executors = executors
+            state.port = address.port
+        }
+    }
+
+    private func makeExecutor() -> PicoQuicExecutor {
         let reference = LoopReference()
         let executor = PicoQuicExecutor(label: "chaos-server", configuration: self.configuration) { [self] connection in
             guard let loop = reference.loop else { return nil }
@@ -49,14 +72,22 @@ final class ServerNode: Sendable {
         }
         reference.loop = executor.loop
         self.context.watch(executor, "the server's endpoint")
-        let address = try await self.context.waiting(for: "the server's start") {
-            try await executor.start(on: .loopback(port: port))
+        return executor
+    }
+
+    private func listen(_ executors: [PicoQuicExecutor], on address: QUICAddress) async throws -> QUICAddress {
+        guard executors.count > 1 else {
+            return try await executors[0].start(on: address)
         }
-        self.context.count("endpoints started")
-        self.state.withLock { state in
-            state.executor = executor
-            state.port = address.port
+        let members = PortGroup(count: executors.count, asksKernel: self.asksKernel).members
+        let port = try SharedPort(address)
+        let shared = port.address
+        _ = try await executors[0].start(on: shared, member: members[0], isAccepting: true)
+        port.release()
+        for (executor, member) in zip(executors, members).dropFirst() {
+            _ = try await executor.start(on: shared, member: member, isAccepting: true)
         }
+        return shared
     }
 
     private func accept(_ connection: QUICConnection, loop: PacketLoop) -> (any QUICConnectionDelegate)? {
@@ -105,28 +136,32 @@ final class ServerNode: Sendable {
 
     /// Stops, and sees that nothing is left.
     func stop(code: UInt64) async {
-        guard let executor = self.state.withLock({ $0.executor }) else { return }
+        let executors = self.state.withLock { $0.executors }
         await self.context.waiting(for: "the server's stop") {
-            await executor.stop(code: code, reason: ChaosPeer.reason(of: code))
+            await withTaskGroup(of: Void.self) { group in
+                for executor in executors {
+                    group.addTask { await executor.stop(code: code, reason: ChaosPeer.reason(of: code)) }
+                }
+            }
         }
-        self.context.count("endpoints stopped")
+        self.context.count("endpoints stopped", executors.count)
     }
 
-    /// The endpoint's loop; nil before the start.
-    var loop: PacketLoop? { self.state.withLock { $0.executor?.loop } }
+    /// The (first) endpoint's loop; nil before the start.
+    var loop: PacketLoop? { self.state.withLock { $0.executors.first?.loop } }
 
-    /// What the endpoint did and holds; nil before the start.
+    /// What the (first) endpoint did and holds; nil before the start.
     var statistics: QUICEndpointStatistics? {
-        get async { await self.state.withLock { $0.executor }?.statistics() }
+        get async { await self.state.withLock { $0.executors.first }?.statistics() }
     }
 
-    /// Lets go of the endpoint, which has been stopped, and checks what it left.
+    /// Lets go of the endpoints, which have been stopped, and checks what they left.
     func release() {
-        let executor = self.state.withLock { state in
-            let executor = state.executor
-            state.executor = nil
-            return executor
+        let executors = self.state.withLock { state in
+            let executors = state.executors
+            state.executors = []
+            return executors
         }
-        if let executor { NetworkWorld.checkStopped(executor, "the server", self.context) }
+        for executor in executors { NetworkWorld.checkStopped(executor, "the server", self.context) }
     }
 }
