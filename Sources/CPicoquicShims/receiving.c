@@ -15,6 +15,14 @@ int cpq_settle_receiving(picoquic_cnx_t *cnx, uint64_t stream_id, uint64_t *deli
     return 0;
 }
 
+int cpq_is_acknowledged(picoquic_cnx_t *cnx, uint64_t stream_id, uint64_t count) {
+    picoquic_stream_head_t *stream = picoquic_find_stream(cnx, stream_id);
+    if (stream == NULL || count == 0) {
+        return 1;
+    }
+    return picoquic_check_sack_list(&stream->sack_list, 0, count - 1) != 0;
+}
+
 uint64_t cpq_packets_received(picoquic_cnx_t *cnx) {
     return cnx->nb_packets_received;
 }

@@ -35,6 +35,10 @@ extension InMemoryEndpoint: WebTransportStreamBackend {
     /// Nothing: the manager hears of every change.
     func awaitStreamCredit(unidirectional: Bool) {}
 
+    func isAcknowledged(_ count: UInt64, of id: StreamID) -> Bool {
+        self.outbound[id].map { $0.offset >= count && $0.unacknowledged == 0 } ?? true
+    }
+
     func resetStream(_ id: StreamID, code: UInt64, token: StreamToken) {
         let waitsForCredit = self.outbound[id]?.waitsForCredit == true
         self.removeOutbound(id)

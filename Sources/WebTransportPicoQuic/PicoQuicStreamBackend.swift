@@ -189,6 +189,10 @@ extension PicoQuicStreamBackend: WebTransportStreamBackend {
         try? self.connection.setPriority(priority.rawValue, stream: id.rawValue)
     }
 
+    func isAcknowledged(_ count: UInt64, of id: StreamID) -> Bool {
+        self.connection.isAcknowledged(stream: id.rawValue, count: count)
+    }
+
     func resetStream(_ id: StreamID, code: UInt64, token: StreamToken) {
         try? self.connection.reset(stream: id.rawValue, code: code, token: token.rawValue)
     }

@@ -169,4 +169,56 @@ struct TokenTests {
         let both = ordered.references(to: [self.red, self.blue], in: RequestID(0), onControlStream: true)
         #expect(both == [.useAlias(3), self.register(4, self.blue)])
     }
+
+    @Test(
+        "Where there is no room, what was not used for the longest time is deleted, once nothing refers to it any more"
+    )
+    func deletes() {
+        var registry = TokenRegistry()
+        registry.setUp(limit: 40, registered: [], isOnControlStream: false)
+        let green = AuthorizationCredential(type: 3, value: [1, 2, 3, 4])
+        _ = registry.references(to: [self.red], in: RequestID(0), onControlStream: false)
+        _ = registry.references(to: [self.blue], in: RequestID(2), onControlStream: false)
+        // Neither is known to be there.
+        #expect(registry.references(to: [green], in: RequestID(4), onControlStream: false) == self.values(green))
+        registry.answered(RequestID(0))
+        registry.answered(RequestID(2))
+        #expect(registry.references(to: [self.red], in: RequestID(6), onControlStream: false) == [.useAlias(0)])
+        #expect(registry.references(to: [self.blue], in: RequestID(8), onControlStream: false) == [.useAlias(1)])
+        // Requests that refer to them are under way.
+        #expect(registry.references(to: [green], in: RequestID(10), onControlStream: false) == self.values(green))
+        registry.answered(RequestID(8))
+        registry.answered(RequestID(6))
+        let tokens = registry.references(to: [green, self.blue], in: RequestID(12), onControlStream: false)
+        #expect(tokens == [.delete(alias: 0), self.register(2, green), .useAlias(1)])
+        #expect(registry.size == 40 && registry.count == 2)
+        #expect(registry.references(to: [self.red], in: RequestID(14), onControlStream: false) == self.values(self.red))
+        registry.answered(RequestID(12))
+        #expect(registry.references(to: [green], in: RequestID(16), onControlStream: false) == [.useAlias(2)])
+        // A request that is over without an answer may still be read.
+        registry.ended(RequestID(16))
+        let again = registry.references(to: [self.red], in: RequestID(18), onControlStream: false)
+        #expect(again == [.delete(alias: 1), self.register(3, self.red)])
+    }
+
+    @Test("What a deletion leaves free counts when it is known to have been read")
+    func freed() {
+        var registry = TokenRegistry()
+        registry.setUp(limit: 56, registered: [], isOnControlStream: false)
+        let large = AuthorizationCredential(value: Array(repeating: 7, count: 24))
+        let small = AuthorizationCredential(value: [])
+        _ = registry.references(to: [large, small], in: RequestID(0), onControlStream: false)
+        registry.answered(RequestID(0))
+        #expect(registry.size == 56)
+        _ = registry.references(to: [small], in: RequestID(2), onControlStream: false)
+        registry.answered(RequestID(2))
+        let tokens = registry.references(to: [self.red], in: RequestID(4), onControlStream: false)
+        #expect(tokens == [.delete(alias: 0), self.register(2, self.red)])
+        // The peer may read the next request before that one, and then has no room.
+        #expect(registry.size == 56)
+        let next = registry.references(to: [self.blue], in: RequestID(6), onControlStream: false)
+        #expect(next == self.values(self.blue))
+        registry.answered(RequestID(4))
+        #expect(registry.size == 36)
+    }
 }

@@ -432,6 +432,65 @@ struct AuthorizationTests {
         #expect(harness.publisher.counters.liveTokens == 2)
     }
 
+    @Test("They agree, too, when more tokens are used than there is room for", arguments: Variant.all)
+    func manyTokens(variant: Variant) throws {
+        let seen = Requests()
+        let harness = Harness.established(variant, configuration: Self.configuration(seen))
+        seen.all = []
+        var shown: [[UInt8]] = []
+        for round in 0..<30 as Range<UInt8> {
+            // Some come again soon, some late; their sizes differ.
+            let tokens = [round % 3, 10 + round % 7, 20 + round].map { number -> AuthorizationToken in
+                .useValue(type: 4, value: Array(repeating: 100 + number, count: Int(number % 9)) + [0])
+            }
+            for (index, token) in tokens.enumerated() {
+                shown.append(token.credential?.value ?? [])
+                harness.subscriber.publishNamespace(TrackNamespace(path: "space/\(round)/\(index)"), tokens: [token]) {
+                    _ in
+                }
+            }
+            if round % 2 == 0 {
+                harness.run()
+            }
+            harness.publisherHandler.announcements.forEach { $0.accept() }
+            harness.publisherHandler.announcements = []
+        }
+        harness.run()
+        #expect(harness.client.isOpen && harness.server.isOpen)
+        #expect(seen.all.map { $0.credentials.map(\.value) } == shown.map { [$0] })
+        #expect((2...6).contains(harness.publisher.counters.liveTokens))
+    }
+
+    @Test("An update shows the tokens that it is given, by alias from the second time on", arguments: Variant.all)
+    func updateShows(variant: Variant) throws {
+        let seen = Requests()
+        let harness = Harness.established(variant, configuration: Self.configuration(seen))
+        let consumer = CollectingConsumer()
+        let (subscription, publisher) = try harness.subscribe(consumer: consumer)
+        seen.all = []
+        var answers: [Bool] = []
+        for priority in 1...3 as ClosedRange<UInt8> {
+            subscription.update(priority: priority, tokens: [AuthorizationToken(Self.good)]) { result in
+                answers.append(result.failure == nil)
+            }
+            harness.run()
+        }
+        #expect(publisher.subscriberPriority == 3)
+        #expect(seen.all.map(\.operation) == Array(repeating: .update(.subscribe), count: 3))
+        #expect(seen.all.map(\.credentials) == Array(repeating: [Self.good], count: 3))
+        #expect(harness.publisher.counters.liveTokens == 1)
+        var refusals: [RequestErrorCode?] = []
+        subscription.update(priority: 4, tokens: [AuthorizationToken(Self.bad[0].0)]) { result in
+            refusals.append(result.failure?.requestError)
+        }
+        harness.run()
+        #expect(answers == [true, true, true])
+        #expect(refusals == [variant.profile.updatesAreAnswered ? .unauthorized : nil])
+        #expect(publisher.subscriberPriority == 3)
+        #expect(consumer.ends.count == 1)
+        harness.expectNothingLive()
+    }
+
     @Test("A caller cannot refer to aliases, which are the session's own", arguments: DraftProfile.all)
     func noAliases(profile: DraftProfile) throws {
         let harness = Harness.established(Variant(profile: profile, subscriber: .client))

@@ -162,6 +162,36 @@ struct ForwardAndFilterTests {
         #expect(harness.publisher.counters.objectsFiltered == 1)
     }
 
+    @Test("An update that leaves out a group whose subgroup is open resets it, and no other", arguments: Variant.all)
+    func updateLeavesOut(variant: Variant) throws {
+        let harness = Harness.established(variant)
+        let consumer = CollectingConsumer()
+        let (subscription, publisher) = try harness.subscribe(
+            parameters: SubscriptionParameters(filter: .absoluteStart(Location(group: 1, object: 0))),
+            consumer: consumer
+        )
+        let open = try (1..<4 as Range<UInt64>).map {
+            try #require(publisher.beginSubgroup(SubgroupDescription(group: $0)))
+        }
+        for stream in open {
+            stream.send(0, [1])
+        }
+        harness.run()
+        subscription.update(filter: .absoluteStart(Location(group: 2, object: 0)))
+        harness.run()
+        for stream in open {
+            stream.send(1, [2])
+            stream.finish()
+        }
+        harness.run()
+        let expected: [[CollectingConsumer.End]] = [[.reset(.cancelled)], [.finished], [.finished]]
+        #expect(consumer.subgroups.map(\.ends) == expected)
+        #expect(consumer.contents.map { "\($0.group)/\($0.id)" } == ["1/0", "2/0", "2/1", "3/0", "3/1"])
+        publisher.end()
+        harness.run()
+        harness.expectNothingLive()
+    }
+
     @Test("An update to a range in the past ends the subscription with UPDATE_FAILED", arguments: Variant.all)
     func updateFails(variant: Variant) throws {
         let harness = Harness.established(variant)
@@ -198,7 +228,7 @@ struct PriorityTests {
     @Test("Groups arrive in the order the subscriber asked for", arguments: DraftProfile.all)
     func groupOrder(profile: DraftProfile) throws {
         for (order, expected) in [
-            (GroupOrder.ascending, [UInt64(0), 1, 2, 3]), (.descending, [3, 0, 1, 2]),
+            (GroupOrder.ascending, [UInt64(0), 1, 2, 3]), (.descending, [3, 2, 1, 0]),
         ] {
             let harness = Self.harness(profile)
             let consumer = CollectingConsumer()

@@ -175,7 +175,7 @@ struct TrackWriterTests {
             try await writer.finish()
         }
         #expect(consumer.contents.map(\.payload) == [[1], [3]])
-        #expect(consumer.subgroups.map(\.ends) == [[.reset(.cancelled)], [.finished]])
+        #expect(consumer.subgroups.map(\.ends) == [[.reset(.cancelled)], [.reset(.cancelled)]])
     }
 
     @Test("Properties of the track and of objects arrive, and are refused where they cannot", arguments: Variant.all)
@@ -338,6 +338,57 @@ struct TrackWriterTests {
         let cancelled = await #expect(throws: MoQError.self) { try await harness.run { try await writer.finish() } }
         #expect(cancelled?.code == .sessionClosed)
         // The harness ends where its loop is, not where the closure above ran.
+        harness.run()
+    }
+
+    @Test(
+        "A task hears that a subscriber wants a new group, once for each that it begins",
+        arguments: DraftProfile.all.filter(\.updatesAreAnswered),
+        [true, false]
+    )
+    func groupRequest(profile: DraftProfile, isInSubscribe: Bool) async throws {
+        let harness = Harness.established(Variant(profile: profile, subscriber: .client))
+        let session = harness.writing
+        let pair = try #require(KeyValuePair(type: PropertyType.dynamicGroups, integer: 1))
+        let properties = try PropertyList([pair], coding: profile.coding)
+        let writer = try await harness.run {
+            try await session.publish(Harness.track, announces: false, properties: properties)
+        }
+        try await harness.run {
+            try await writer.beginGroup(4).write([1])
+        }
+        let heard = Box(0)
+        let task = Task.immediate {
+            for group in 5..<7 as Range<UInt64> {
+                try await writer.waitForGroupRequest()
+                heard.value = (heard.value ?? 0) + 1
+                try await writer.beginGroup(group).finish()
+            }
+        }
+        let consumer = CollectingConsumer()
+        let wanted = SubscriptionParameters(newGroupRequest: isInSubscribe ? 5 : 4)
+        let subscription = self.subscribe(harness, consumer, wanted)
+        func settle() async {
+            for _ in 0..<20 {
+                harness.run(.milliseconds(5))
+                await Task.yield()
+            }
+        }
+        await settle()
+        // There is a group 4 already.
+        #expect(heard.value == (isInSubscribe ? 1 : 0))
+        if !isInSubscribe {
+            subscription.update(newGroupRequest: 5)
+            await settle()
+            #expect(heard.value == 1)
+        }
+        subscription.update(newGroupRequest: 5)
+        await settle()
+        #expect(heard.value == 1)
+        subscription.update(newGroupRequest: 0)
+        try await harness.wait(for: task)
+        #expect(heard.value == 2)
+        try await harness.run { try await writer.finish() }
         harness.run()
     }
 }

@@ -47,6 +47,32 @@ struct StreamConformance {
         }
     }
 
+    @Test("a stream that is reset when all was acknowledged loses nothing", arguments: TransportKind.allCases)
+    func resetAfterDelivery(kind: TransportKind) async throws {
+        let payload = pattern(200_000)
+        try await kind.withPair { pair in
+            try await pair.client { peer in
+                let stream = try peer.session.openUnidirectionalStream(priority: .default)
+                peer.streams["a"] = stream
+                #expect(stream.isAcknowledged)
+                try stream.write(Bytes(payload))
+                #expect(!stream.isAcknowledged)
+            }
+            try await pair.until(.client, "the acknowledgement") { $0.streams["a"]?.isAcknowledged == true }
+            try await pair.client { peer in
+                let stream = try #require(peer.streams["a"])
+                #expect(!stream.isClosed && !stream.isDelivered)
+                #expect(stream.bytesTaken == 200_000)
+                stream.reset(code: 7)
+                #expect(!stream.isAcknowledged)
+            }
+            try await pair.until(.server, "the reset") { $0.onlyReader?.resetCodes == [7] }
+            try await pair.server { peer in
+                #expect(peer.onlyReader?.bytes == payload)
+            }
+        }
+    }
+
     @Test("both directions of a bidirectional stream arrive", arguments: TransportKind.allCases)
     func bidirectional(kind: TransportKind) async throws {
         try await kind.withPair { pair in

@@ -59,6 +59,13 @@ final class FakeBackend: WebTransportStreamBackend {
         self.calls.append(.priority(id.rawValue, priority.rawValue))
     }
 
+    /// How many bytes of each stream were acknowledged.
+    var acknowledged: [UInt64: UInt64] = [:]
+
+    func isAcknowledged(_ count: UInt64, of id: StreamID) -> Bool {
+        self.acknowledged[id.rawValue, default: 0] >= count
+    }
+
     func resetStream(_ id: StreamID, code: UInt64, token: StreamToken) {
         self.calls.append(.reset(id.rawValue, code: code))
     }

@@ -50,6 +50,9 @@ enum {
 /// How far sending on a stream has come: one of the values above.
 int cpq_send_state(picoquic_cnx_t *cnx, uint64_t stream_id);
 
+/// Whether the first `count` bytes that were sent on a stream were acknowledged; 1 as well when there is no such stream.
+int cpq_is_acknowledged(picoquic_cnx_t *cnx, uint64_t stream_id, uint64_t count);
+
 /// Lets the peer send on a stream up to an absolute offset. Returns 0, or picoquic's error.
 int cpq_raise_stream_window(picoquic_cnx_t *cnx, uint64_t stream_id, uint64_t limit);
 

@@ -72,13 +72,23 @@ public struct MoQError: Error, Hashable, Sendable {
     public var requestError: RequestErrorCode?
     /// After how many milliseconds the peer allows another try; nil when it does not.
     public var retryAfter: UInt64?
+    /// Where the peer says that the request belongs, when ``requestError`` is `.redirect` (draft-18 §10.6.1). Whether to go
+    /// there is up to the application.
+    public var redirect: Redirect?
 
     /// Makes an error of its parts.
-    public init(code: Code, message: String, requestError: RequestErrorCode? = nil, retryAfter: UInt64? = nil) {
+    public init(
+        code: Code,
+        message: String,
+        requestError: RequestErrorCode? = nil,
+        retryAfter: UInt64? = nil,
+        redirect: Redirect? = nil
+    ) {
         self.code = code
         self.message = message
         self.requestError = requestError
         self.retryAfter = retryAfter
+        self.redirect = redirect
     }
 
     /// The error for a REQUEST_ERROR of the peer.
@@ -87,6 +97,7 @@ public struct MoQError: Error, Hashable, Sendable {
         self.message = error.reason.text
         self.requestError = error.code
         self.retryAfter = error.retryAfter
+        self.redirect = error.redirect
     }
 
     /// The error for requests that end with their session.
@@ -102,6 +113,10 @@ extension MoQError: CustomStringConvertible {
         guard let requestError = self.requestError else {
             return "\(self.code): \(self.message)"
         }
-        return "\(self.code) (\(requestError)): \(self.message)"
+        guard let target = self.redirect?.connectURI, !target.isEmpty else {
+            return "\(self.code) (\(requestError)): \(self.message)"
+        }
+        // The peer's words, so that control characters are escaped.
+        return "\(self.code) (\(requestError) to \(target.debugDescription)): \(self.message)"
     }
 }

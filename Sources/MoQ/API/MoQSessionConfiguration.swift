@@ -11,6 +11,9 @@ public struct MoQSessionConfiguration: Sendable {
     /// How many requests the peer may have open at a time (MAX_REQUEST_ID, up to draft 16; later drafts: requests
     /// beyond it are answered EXCESSIVE_LOAD).
     public var maxPeerRequests: Int
+    /// How long the first message of a bidirectional stream of the peer may take, once requests are taken; then the stream is
+    /// given up.
+    public var firstMessageTimeout: Duration
     /// How many of our requests may wait for the setup or for the peer's permission.
     public var maxWaitingRequests: Int
     /// How many REQUEST_UPDATEs of ours may wait for their answers, per subscription.
@@ -62,6 +65,7 @@ public struct MoQSessionConfiguration: Sendable {
         self.setup = SetupOptions(implementation: "moqingbird")
         self.setupTimeout = .seconds(10)
         self.maxPeerRequests = 1_024
+        self.firstMessageTimeout = .seconds(10)
         self.maxWaitingRequests = 256
         self.maxWaitingUpdates = 64
         self.maxHeldStreams = 64

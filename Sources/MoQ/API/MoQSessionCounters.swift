@@ -29,6 +29,8 @@ public struct MoQSessionCounters: Hashable, Sendable {
     public var requestsNotSupported: UInt64 = 0
     /// Messages that arrived for a request that was cancelled or over.
     public var lateMessages: UInt64 = 0
+    /// Bidirectional streams of the peer that were given up because they did not say in time what they are for.
+    public var streamsWithoutMessage: UInt64 = 0
     /// Data streams received.
     public var streamsReceived: UInt64 = 0
     /// Data streams opened.

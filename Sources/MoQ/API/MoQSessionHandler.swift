@@ -1,6 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
-internal import MoQWire
+public import MoQWire
 
 /// Decides what a session does with what its peer asks for.
 ///
@@ -23,6 +23,10 @@ public protocol MoQSessionHandler: AnyObject {
     /// The peer is about to end the session. New requests of this side fail from now on; `uri` says where to go
     /// instead, nil means to the same place, and `timeout` how long the peer will wait.
     func session(_ session: MoQSession, didReceiveGoaway uri: String?, timeout: Duration?)
+    /// The peer wants one request moved, and not the session as a whole (draft-18 §10.4): the same should be asked for on
+    /// another session, and this request ended when that one is answered. What it brings goes on meanwhile. Who does not
+    /// implement this stays until the peer ends the request.
+    func session(_ session: MoQSession, didReceiveGoaway goaway: SessionGoaway, for request: RequestID)
     /// The session is over: exactly once, after everything that belonged to it was told.
     func session(_ session: MoQSession, didClose closure: MoQSessionClosure)
 }
@@ -39,4 +43,7 @@ extension MoQSessionHandler {
         session.totals.requestsNotSupported &+= 1
         request.reject(.notSupported, reason: "TRACK_STATUS is not served here")
     }
+
+    /// Does nothing.
+    public func session(_ session: MoQSession, didReceiveGoaway goaway: SessionGoaway, for request: RequestID) {}
 }

@@ -61,6 +61,7 @@ extension MoQSessionCounters {
         self.subgroupsFiltered &+= other.subgroupsFiltered
         self.subgroupsWithoutStream &+= other.subgroupsWithoutStream
         self.subgroupsTimedOut &+= other.subgroupsTimedOut
+        self.streamsWithoutMessage &+= other.streamsWithoutMessage
         self.subscribersTooFarBehind &+= other.subscribersTooFarBehind
         self.malformedTracks &+= other.malformedTracks
         self.requestsUnauthorized &+= other.requestsUnauthorized

@@ -16,6 +16,10 @@ public struct SubgroupDescription: Hashable, Sendable {
     public var containsEndOfGroup: Bool
     /// Whether it begins with the first object of the subgroup. Drafts before 18 do not say; then it is false.
     public var isFirstObject: Bool
+    /// An object of the subgroup that is known to come before the first one, for a subscriber that joins in the middle; nil
+    /// when none is known. Where such a subscriber has asked for it, the subgroup does not end as if it were complete
+    /// (draft-18 §11.4.3). It is not on the wire.
+    public var precedingObject: UInt64?
 
     /// Describes a subgroup. The defaults are those of an original publisher that opens a new subgroup.
     public init(
@@ -25,7 +29,8 @@ public struct SubgroupDescription: Hashable, Sendable {
         hasExplicitPriority: Bool = true,
         hasProperties: Bool = false,
         containsEndOfGroup: Bool = false,
-        isFirstObject: Bool = true
+        isFirstObject: Bool = true,
+        precedingObject: UInt64? = nil
     ) {
         self.group = group
         self.subgroup = subgroup
@@ -34,5 +39,6 @@ public struct SubgroupDescription: Hashable, Sendable {
         self.hasProperties = hasProperties
         self.containsEndOfGroup = containsEndOfGroup
         self.isFirstObject = isFirstObject
+        self.precedingObject = precedingObject
     }
 }

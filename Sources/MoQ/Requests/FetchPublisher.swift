@@ -31,6 +31,10 @@ public final class FetchPublisher {
 
     private var machine = FetchResponseMachine()
     private var stream: SendStream?
+    /// Where the stream stands among the others of the session, and by which priority of the publisher.
+    private let delivery: DeliveryOrder
+    private var publisherPriority: UInt8 = 128
+    private var hasObjects = false
     private var encoder: FetchStreamEncoder
     private var sequence: FetchSequence
     private var heldUpdates: [RequestUpdate]
@@ -51,6 +55,10 @@ public final class FetchPublisher {
         self.range = range
         self.groupOrder = request.groupOrder ?? .ascending
         self.subscriberPriority = request.subscriberPriority ?? 128
+        self.delivery = DeliveryOrder(
+            link.session.schedule,
+            subscriberPriority: request.subscriberPriority ?? 128
+        )
         self.heldUpdates = heldUpdates
         self.leavesOrder = request.groupOrder == nil && link.session.profile.fetchLeavesOrderToPublisher
         self.encoder = FetchStreamEncoder(profile: link.session.profile, groupOrder: self.groupOrder)
@@ -121,7 +129,11 @@ public final class FetchPublisher {
             self.reject(.invalidRange, reason: "the range begins after the largest object", retryAfter: nil)
             return
         }
-        guard let stream = self.openStream() else {
+        let stream = try? self.delivery.openStream(
+            on: self.session.transport,
+            publisherPriority: self.publisherPriority
+        )
+        guard let stream else {
             self.reject(.excessiveLoad, reason: "no stream can be opened", retryAfter: nil)
             return
         }
@@ -133,6 +145,7 @@ public final class FetchPublisher {
             properties: properties
         )
         guard self.link.send(.fetchOk(ok)) else {
+            self.delivery.close(stream, publisherPriority: self.publisherPriority)
             stream.reset(code: StreamResetCode.internalError.wireValue(in: self.session.profile))
             self.reject(.internalError, reason: "the answer cannot be expressed", retryAfter: nil)
             return
@@ -156,21 +169,13 @@ public final class FetchPublisher {
         }
     }
 
-    func reject(_ code: RequestErrorCode, reason: String, retryAfter: UInt64?) {
+    func reject(_ code: RequestErrorCode, reason: String, retryAfter: UInt64?, redirect: Redirect? = nil) {
         guard self.machine.reject() else {
             return
         }
         self.onCancelled = nil
         self.dropHeldUpdates()
-        self.link.refuse(code, reason: reason, retryAfter: retryAfter)
-    }
-
-    private func openStream() -> SendStream? {
-        try? self.session.transport.openUnidirectionalStream(priority: self.priority)
-    }
-
-    private var priority: StreamPriority {
-        .media(subscriber: self.subscriberPriority, publisher: 128, isOlderGroup: false)
+        self.link.refuse(code, reason: reason, retryAfter: retryAfter, redirect: redirect)
     }
 
     // MARK: Writing
@@ -202,6 +207,19 @@ public final class FetchPublisher {
             return false
         }
         return self.machine.state == .serving
+    }
+
+    /// An object of this priority is written. It counts once nothing else waits in front of it: the objects of a response go in
+    /// order, whatever their priorities are (draft-18 §7.2).
+    private func adopt(priority: UInt8) {
+        let isFirst = !self.hasObjects
+        self.hasObjects = true
+        guard priority != self.publisherPriority, let stream = self.stream, isFirst || stream.queuedByteCount == 0
+        else {
+            return
+        }
+        self.delivery.move(stream, from: self.publisherPriority, to: priority)
+        self.publisherPriority = priority
     }
 
     private func writeFailed(_ error: WebTransportError) {
@@ -239,7 +257,7 @@ public final class FetchPublisher {
         }
         if let priority = update.parameters.subscriberPriority {
             self.subscriberPriority = priority
-            self.stream?.priority = self.priority
+            self.delivery.subscriberPriority = priority
         }
         self.link.acceptUpdate(update.requestID)
     }
@@ -264,6 +282,9 @@ public final class FetchPublisher {
         self.dropHeldUpdates()
         let stream = self.stream
         self.stream = nil
+        if let stream {
+            self.delivery.close(stream, publisherPriority: self.publisherPriority)
+        }
         if let code {
             stream?.reset(code: code.wireValue(in: self.session.profile))
         }
@@ -319,6 +340,7 @@ extension FetchPublisher: FetchConsumer {
         }
         self.isSkipping = false
         self.missing = object.payloadLength
+        self.adopt(priority: object.publisherPriority)
         let isWritten = self.write { (encoder, bytes) throws(MoQWireError) in
             try encoder.encode(object, into: &bytes)
         }

@@ -39,6 +39,7 @@ public final class FetchReceiver {
     private var stream: IngressFetch?
     private(set) var consumer: (any FetchConsumer)?
     private var response: ((Result<FetchOk, MoQError>) -> Void)?
+    private let updates = OutgoingUpdates()
     private var isLive = false
     /// Runs between the answer and the stream.
     private var streamTimer: LoopTimer?
@@ -84,6 +85,27 @@ public final class FetchReceiver {
         self.end(.cancelled, MoQError(code: .cancelled, message: "the fetch was cancelled")) {
             self.giveUp(.cancelled)
         }
+    }
+
+    /// Changes the priority of the fetch (draft-18 §10.9, "REQUEST_UPDATE"). `tokens` are what allows that.
+    ///
+    /// `response` is called once, on the loop; it fails at once when the fetch is not accepted or over, when too many updates
+    /// wait for their answers, or when the peer permits no further request. Draft 14 has no update of a FETCH.
+    public func update(
+        priority: UInt8,
+        tokens: [AuthorizationToken] = [],
+        response: ((Result<RequestOk, MoQError>) -> Void)? = nil
+    ) {
+        guard let link = self.link, self.state == .active else {
+            response?(.failure(MoQError(code: .invalidState, message: "the fetch is not active")))
+            return
+        }
+        guard self.session.profile.updatesAreAnswered else {
+            response?(.failure(MoQError(code: .notExpressible, message: "the draft has no update of a FETCH")))
+            return
+        }
+        let parameters = SubscriptionParameters(subscriberPriority: priority)
+        self.updates.send(parameters, tokens: tokens, of: self, over: link, response: response)
     }
 
     /// Stops reading the fetch's stream. Its window closes, so that the publisher has to wait; what is under way is kept.
@@ -222,6 +244,9 @@ public final class FetchReceiver {
             self.isLive = false
             self.session.totals.liveFetches -= 1
         }
+        for response in self.updates.takeAll(of: self.session) {
+            response(.failure(MoQError(code: .invalidState, message: "the fetch ended")))
+        }
         let consumer = self.consumer
         self.consumer = nil
         consumer?.fetchEnded(outcome)
@@ -264,7 +289,16 @@ extension FetchReceiver: OutgoingRequest {
         switch message {
         case .fetchOk(let ok):
             try self.receive(ok)
+        case .requestOk(let ok):
+            guard let response = self.updates.take(ok.requestID) else {
+                throw .protocolViolation("REQUEST_OK for a FETCH")
+            }
+            response(.success(ok))
         case .requestError(let error):
+            if let response = self.updates.take(error.requestID) {
+                response(.failure(MoQError(error)))
+                return
+            }
             guard try self.machine.receivedError() else {
                 return
             }

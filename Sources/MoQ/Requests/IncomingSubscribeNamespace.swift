@@ -73,4 +73,10 @@ public final class IncomingSubscribeNamespace {
     public func end() {
         self.entry.end()
     }
+
+    /// Refuses the request with the advice to make it somewhere else (REDIRECT, draft-18 §10.6.1): with another name, or, if
+    /// this side is the server, at another URI. Drafts before 18 have no word for that: they get INTERNAL_ERROR.
+    public func redirect(to redirect: Redirect, reason: String = "") {
+        self.entry.reject(.redirect, reason: reason, redirect: redirect)
+    }
 }

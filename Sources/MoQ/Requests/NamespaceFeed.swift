@@ -34,12 +34,12 @@ final class NamespaceFeed: SessionRequest {
         self.link.send(.requestOk(RequestOk(requestID: self.link.id, answers: self.link.kind)))
     }
 
-    func reject(_ code: RequestErrorCode, reason: String) {
+    func reject(_ code: RequestErrorCode, reason: String, redirect: Redirect? = nil) {
         guard self.machine.reject() else {
             return
         }
         self.onCancelled = nil
-        self.link.refuse(code, reason: reason)
+        self.link.refuse(code, reason: reason, redirect: redirect)
     }
 
     func publish(_ namespace: TrackNamespace) {

@@ -26,12 +26,12 @@ final class ReceivedAnnouncement: SessionRequest {
         self.link.send(.requestOk(RequestOk(requestID: self.link.id, answers: .publishNamespace)))
     }
 
-    func reject(_ code: RequestErrorCode, reason: String) {
+    func reject(_ code: RequestErrorCode, reason: String, redirect: Redirect? = nil) {
         guard self.machine.answer(accepting: false) else {
             return
         }
         self.onWithdrawn = nil
-        self.link.refuse(code, reason: reason)
+        self.link.refuse(code, reason: reason, redirect: redirect)
     }
 
     func cancel(_ code: RequestErrorCode, reason: String) {

@@ -36,12 +36,12 @@ final class ReceivedTrackStatus: SessionRequest {
         self.link.retire()
     }
 
-    func reject(_ code: RequestErrorCode, reason: String, retryAfter: UInt64?) {
+    func reject(_ code: RequestErrorCode, reason: String, retryAfter: UInt64?, redirect: Redirect? = nil) {
         guard self.settle() else {
             return
         }
         self.onCancelled = nil
-        self.link.refuse(code, reason: reason, retryAfter: retryAfter)
+        self.link.refuse(code, reason: reason, retryAfter: retryAfter, redirect: redirect)
     }
 
     func receive(_ message: MoQMessage) throws(ProtocolViolation) {

@@ -65,7 +65,7 @@ extension Subscription: OutgoingRequest {
             response?(.success(ok))
             self.session.deliverHeldStreams(of: self, ok.trackAlias)
         case .requestError(let error):
-            if let response = try self.takeUpdate(error.requestID) {
+            if let response = self.updates.take(error.requestID) {
                 response(.failure(MoQError(error)))
                 return
             }
@@ -74,7 +74,7 @@ extension Subscription: OutgoingRequest {
             self.link?.retire()
             self.fail(MoQError(error))
         case .requestOk(let ok):
-            guard let response = try self.takeUpdate(ok.requestID) else {
+            guard let response = self.updates.take(ok.requestID) else {
                 throw .protocolViolation("REQUEST_OK for a SUBSCRIBE")
             }
             response(.success(ok))
@@ -102,17 +102,6 @@ extension Subscription: OutgoingRequest {
         )
         self.link?.finish()
         self.perform(action)
-    }
-
-    /// The response of the update with this id, or nil when it is no update's id.
-    private func takeUpdate(
-        _ id: RequestID?
-    ) throws(ProtocolViolation) -> ((Result<RequestOk, MoQError>) -> Void)? {
-        guard let index = self.updates.firstIndex(where: { $0.id == id }) else {
-            return nil
-        }
-        let response = self.updates.remove(at: index).response
-        return response ?? { _ in }
     }
 
     func peerFinished() {

@@ -42,7 +42,7 @@ public final class Subscription {
     var machine: SubscriptionMachine
     var link: RequestLink?
     var response: ((Result<SubscribeOk, MoQError>) -> Void)?
-    var updates: [(id: RequestID, response: ((Result<RequestOk, MoQError>) -> Void)?)] = []
+    let updates = OutgoingUpdates()
     /// Judges what comes.
     var integrity: TrackIntegrity
     private var streams: [IngressStream] = []
@@ -140,7 +140,7 @@ public final class Subscription {
     /// `response` is called once, on the loop; it fails at once when the subscription is not active, when too many
     /// updates wait for their answers, or when the peer permits no further request. Draft 14 has no answer: there the
     /// response succeeds when the update went out, and `filter` can only narrow what was asked for before, in absolute
-    /// numbers.
+    /// numbers. `tokens` are what allows the update; those that are configured for all requests do not come with updates.
     public func update(
         forward: Bool? = nil,
         priority: UInt8? = nil,
@@ -148,14 +148,11 @@ public final class Subscription {
         objectDeliveryTimeout: UInt64? = nil,
         subgroupDeliveryTimeout: UInt64? = nil,
         newGroupRequest: UInt64? = nil,
+        tokens: [AuthorizationToken] = [],
         response: ((Result<RequestOk, MoQError>) -> Void)? = nil
     ) {
         guard let link = self.link, self.machine.state == .established else {
             response?(.failure(MoQError(code: .invalidState, message: "the subscription is not active")))
-            return
-        }
-        guard self.updates.count < self.session.configuration.maxWaitingUpdates else {
-            response?(.failure(MoQError(code: .requestLimit, message: "too many updates wait for their answers")))
             return
         }
         let changes = SubscriptionParameters(
@@ -166,56 +163,34 @@ public final class Subscription {
             subgroupDeliveryTimeout: subgroupDeliveryTimeout,
             newGroupRequest: newGroupRequest
         )
-        // What the draft cannot say is found out before an id is spent on it.
-        guard let message = self.update(changes, of: link), (try? self.session.encode(message)) != nil else {
+        guard let parameters = self.parameters(for: changes) else {
             response?(.failure(MoQError(code: .notExpressible, message: "the draft has no such update")))
             return
         }
-        guard let id = self.session.allocateUpdate() else {
-            response?(.failure(MoQError(code: .requestLimit, message: "the peer permits no further request")))
-            return
-        }
-        let isAnswered = self.session.profile.updatesAreAnswered
-        if isAnswered {
-            self.updates.append((id, response))
-            if self.session.profile.repliesCarryRequestID {
-                self.session.updates[id] = self
-            } else {
-                link.stream.pendingUpdates.append(id)
-            }
-        }
-        guard link.send(message) else {
-            self.updates.removeAll { $0.id == id }
-            self.session.updates[id] = nil
-            link.stream.pendingUpdates.removeAll { $0 == id }
-            response?(.failure(MoQError(code: .notExpressible, message: "the update could not be sent")))
-            return
-        }
-        self.wanted.subscriberPriority = priority ?? self.wanted.subscriberPriority
-        self.wanted.forward = forward ?? self.wanted.forward
-        self.wanted.filter = filter ?? self.wanted.filter
-        if !isAnswered {
-            response?(.success(RequestOk(requestID: id, answers: .requestUpdate)))
+        self.updates.send(parameters, tokens: tokens, of: self, over: link, response: response) {
+            self.wanted.subscriberPriority = priority ?? self.wanted.subscriberPriority
+            self.wanted.forward = forward ?? self.wanted.forward
+            self.wanted.filter = filter ?? self.wanted.filter
         }
     }
 
-    /// The message that asks for these changes, with the next id; nil when they cannot be had.
-    private func update(_ changes: SubscriptionParameters, of link: RequestLink) -> MoQMessage? {
-        var parameters = changes
-        if !self.session.profile.updatesAreAnswered {
-            // Such an update says everything anew.
-            var range = NarrowingRange(self.wanted.filter, communicated: self.largestObject)
-            if let filter = changes.filter {
-                guard range.narrow(to: filter) else {
-                    return nil
-                }
-            }
-            parameters.subscriberPriority = changes.subscriberPriority ?? self.wanted.subscriberPriority ?? 128
-            parameters.forward = changes.forward ?? self.wanted.forward ?? true
-            parameters.filter = range.filter()
+    /// The parameters that ask for these changes; nil when they cannot be had.
+    private func parameters(for changes: SubscriptionParameters) -> SubscriptionParameters? {
+        guard !self.session.profile.updatesAreAnswered else {
+            return changes
         }
-        let id = self.session.nextRequestID
-        return .requestUpdate(RequestUpdate(requestID: id, existingRequestID: link.id, parameters: parameters))
+        // Such an update says everything anew.
+        var parameters = changes
+        var range = NarrowingRange(self.wanted.filter, communicated: self.largestObject)
+        if let filter = changes.filter {
+            guard range.narrow(to: filter) else {
+                return nil
+            }
+        }
+        parameters.subscriberPriority = changes.subscriberPriority ?? self.wanted.subscriberPriority ?? 128
+        parameters.forward = changes.forward ?? self.wanted.forward ?? true
+        parameters.filter = range.filter()
+        return parameters
     }
 
     /// Stops reading all data streams of the subscription. Their windows close, so that the publisher has to wait; what
@@ -408,11 +383,8 @@ public final class Subscription {
         for stream in streams {
             stream.stop(code)
         }
-        let updates = self.updates
-        self.updates = []
-        for update in updates {
-            self.session.updates[update.id] = nil
-            update.response?(.failure(MoQError(code: .invalidState, message: "the subscription ended")))
+        for response in self.updates.takeAll(of: self.session) {
+            response(.failure(MoQError(code: .invalidState, message: "the subscription ended")))
         }
         let consumer = self.consumer
         self.consumer = nil

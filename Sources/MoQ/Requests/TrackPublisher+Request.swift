@@ -69,9 +69,11 @@ extension TrackPublisher: OutgoingRequest {
     private func offerAccepted(_ ok: PublishOk) {
         self.parameters = ok.parameters
         self.subscriberPriority = ok.parameters.subscriberPriority ?? 128
+        self.delivery.subscriberPriority = self.subscriberPriority
         self.groupOrder = ok.parameters.groupOrder ?? self.groupOrder
         self.isForwarding = ok.parameters.forward ?? true
         self.filter = ObjectFilter(ok.parameters.filter, largest: self.largestObject)
+        self.firstWanted = Self.start(of: ok.parameters.filter)
         self.narrowing = NarrowingRange(ok.parameters.filter, communicated: self.joiningLocation)
         self.updateTimeouts()
         self.becomeLive()
@@ -165,12 +167,16 @@ extension TrackPublisher: OutgoingRequest {
                 return
             }
             self.filter = resolved
+            self.firstWanted = Self.start(of: filter) ?? self.firstWanted
             self.parameters.filter = filter
+            for subgroup in self.subgroups {
+                subgroup.filterChanged()
+            }
         }
         if let priority = wanted.subscriberPriority {
             self.parameters.subscriberPriority = priority
             self.subscriberPriority = priority
-            self.updatePriorities()
+            self.delivery.subscriberPriority = priority
         }
         if let forward = wanted.forward {
             self.parameters.forward = forward

@@ -20,15 +20,16 @@ extension TrackPublisher {
     /// Opens the stream of a subgroup.
     func openStream(for subgroup: EgressSubgroup) -> SendStream? {
         let description = subgroup.description
-        if description.group > self.newestGroup {
-            self.newestGroup = description.group
-            if self.groupOrder == .descending {
-                self.updatePriorities()
-            }
-        }
+        self.delivery.isDescending = self.groupOrder == .descending
         do throws(WebTransportError) {
-            let stream = try self.session.transport.openUnidirectionalStream(priority: self.priority(of: description))
+            let stream = try self.delivery.openStream(
+                on: self.session.transport,
+                publisherPriority: description.publisherPriority,
+                group: description.group,
+                subgroup: description.subgroup
+            )
             guard self.machine.streamOpened() else {
+                self.leaveSchedule(subgroup, stream)
                 stream.reset(code: StreamResetCode.cancelled.wireValue(in: self.session.profile))
                 return nil
             }
@@ -44,26 +45,26 @@ extension TrackPublisher {
         }
     }
 
-    private func priority(of description: SubgroupDescription) -> StreamPriority {
-        .media(
-            subscriber: self.subscriberPriority,
-            publisher: description.publisherPriority,
-            isOlderGroup: self.groupOrder == .descending && description.group < self.newestGroup
+    /// The stream of a subgroup does not wait to be sent any more.
+    private func leaveSchedule(_ subgroup: EgressSubgroup, _ stream: SendStream) {
+        let description = subgroup.description
+        self.delivery.close(
+            stream,
+            publisherPriority: description.publisherPriority,
+            group: description.group,
+            subgroup: description.subgroup
         )
     }
 
-    func updatePriorities() {
-        for subgroup in self.subgroups {
-            subgroup.stream?.priority = self.priority(of: subgroup.description)
-        }
-    }
-
     /// A subgroup has nothing left to send.
-    func subgroupClosed() {
+    func subgroupClosed(_ subgroup: EgressSubgroup) {
+        if let stream = subgroup.stream {
+            self.leaveSchedule(subgroup, stream)
+        }
         self.perform(self.machine.subgroupClosed())
     }
 
-    /// A subgroup is over. `wasSent` says that ``subgroupClosed()`` was called for it.
+    /// A subgroup is over. `wasSent` says that ``subgroupClosed(_:)`` was called for it.
     func remove(_ subgroup: EgressSubgroup, hadStream: Bool, wasFinished: Bool, wasSent: Bool) {
         if wasFinished {
             self.finishedSubgroups -= 1
@@ -74,6 +75,9 @@ extension TrackPublisher {
                 last.index = subgroup.index
                 self.subgroups[subgroup.index] = last
             }
+        }
+        if let stream = subgroup.stream {
+            self.leaveSchedule(subgroup, stream)
         }
         if hadStream {
             self.takenByClosedStreams &+= subgroup.stream?.bytesTaken ?? 0

@@ -37,6 +37,9 @@ public final class TrackPublisher {
     var onCancelled: (() -> Void)?
     /// Called when a stream of the subscription is over.
     var streamClosed: (() -> Void)?
+    /// Where the subscription starts: where its filter says, if that says so in numbers, and else behind what there was when
+    /// it began. Of a track that was offered that is where its objects begin to flow, nil until then.
+    var firstWanted: Location?
     /// What the subscriber's filter lets through.
     var filter: ObjectFilter
     /// The bounds of what an update may ask for, where updates can only narrow.
@@ -56,7 +59,8 @@ public final class TrackPublisher {
     /// Whether the subscriber wants objects; they flow only while the subscription is established or ending.
     var isForwarding: Bool
     var subgroups: [EgressSubgroup] = []
-    var newestGroup: UInt64 = 0
+    /// The order in which their streams are sent.
+    let delivery: DeliveryOrder
     var plannedEnd = TrackPublisherEnd.finished
     var heldUpdates: [RequestUpdate] = []
     /// Joining fetches that wait for the answer to the SUBSCRIBE.
@@ -88,6 +92,10 @@ public final class TrackPublisher {
         self.tokens = []
         self.parameters = request.parameters
         self.subscriberPriority = request.parameters.subscriberPriority ?? 128
+        self.delivery = DeliveryOrder(
+            link.session.schedule,
+            subscriberPriority: request.parameters.subscriberPriority ?? 128
+        )
         self.groupOrder = request.parameters.groupOrder ?? .ascending
         self.isForwarding = request.parameters.forward ?? true
         self.filter = ObjectFilter(nil, largest: nil)
@@ -109,6 +117,7 @@ public final class TrackPublisher {
         self.tokens = request.tokens
         self.parameters = SubscriptionParameters()
         self.subscriberPriority = 128
+        self.delivery = DeliveryOrder(session.schedule, subscriberPriority: 128)
         self.groupOrder = request.properties.defaultPublisherGroupOrder ?? .ascending
         self.isForwarding = request.forward
         self.largestObject = request.largestObject
@@ -183,6 +192,7 @@ public final class TrackPublisher {
         self.properties = properties
         self.updateTimeouts()
         self.filter = ObjectFilter(self.parameters.filter, largest: largest)
+        self.firstWanted = Self.start(of: self.parameters.filter) ?? Self.start(behind: largest)
         self.narrowing = NarrowingRange(self.parameters.filter, communicated: largest)
         guard !self.filter.isExhausted(largest: largest) else {
             self.reject(.invalidRange, reason: "everything in the range has been published", retryAfter: nil)
@@ -208,7 +218,22 @@ public final class TrackPublisher {
         self.settleWaitingJoins()
     }
 
-    func reject(_ code: RequestErrorCode, reason: String, retryAfter: UInt64?) {
+    /// Where a filter says that a subscription starts, if it says so in numbers.
+    static func start(of filter: SubscriptionFilter?) -> Location? {
+        switch filter {
+        case .absoluteStart(let start), .absoluteRange(let start, _), .objects(let start, _): start
+        case nil, .unfiltered, .nextGroup, .nextObject, .relativeGroup: nil
+        }
+    }
+
+    private static func start(behind largest: Location?) -> Location {
+        guard let largest else {
+            return Location(group: 0, object: 0)
+        }
+        return Location(group: largest.group, object: largest.object == .max ? .max : largest.object + 1)
+    }
+
+    func reject(_ code: RequestErrorCode, reason: String, retryAfter: UInt64?, redirect: Redirect? = nil) {
         guard self.machine.reject() else {
             return
         }
@@ -216,7 +241,7 @@ public final class TrackPublisher {
         self.dropHeldUpdates()
         self.session.publishedTracks.remove(self.track)
         self.settleWaitingJoins()
-        self.link?.refuse(code, reason: reason, retryAfter: retryAfter)
+        self.link?.refuse(code, reason: reason, retryAfter: retryAfter, redirect: redirect)
     }
 
     /// The subscriber wants other timeouts, or the track has some.

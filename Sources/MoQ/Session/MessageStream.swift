@@ -67,6 +67,14 @@ final class MessageStream: ReceiveStreamReader, SendStreamDelegate {
         return false
     }
 
+    /// Whether the first message of the stream has not come, and is waited for.
+    var isUndecided: Bool {
+        guard case .undecided = self.purpose else {
+            return false
+        }
+        return !self.isDeaf
+    }
+
     /// How many bytes wait to be sent.
     var queuedByteCount: Int {
         self.output?.queuedByteCount ?? 0
@@ -285,6 +293,9 @@ final class MessageStream: ReceiveStreamReader, SendStreamDelegate {
                 throw .protocolViolation("GOAWAY of a client with a URI")
             }
             self.hasReceivedGoaway = true
+            if self.request != nil {
+                self.session.receivedGoaway(goaway, for: id)
+            }
             return
         case .requestUpdate(let update):
             try self.session.checkPeerRequest(update.requestID)
@@ -307,7 +318,9 @@ final class MessageStream: ReceiveStreamReader, SendStreamDelegate {
         guard !self.pendingUpdates.isEmpty else {
             throw .protocolViolation("answer to a REQUEST_UPDATE that was not sent")
         }
-        message.fillRequestID(id, update: self.pendingUpdates.removeFirst())
+        let update = self.pendingUpdates.removeFirst()
+        message.fillRequestID(id, update: update)
+        self.session.tokenRegistry.answered(update)
     }
 
     private func finished() throws(ProtocolViolation) {

@@ -117,7 +117,20 @@ extension MoQSession {
         if tokens.isEmpty {
             tokens = self.configuration.requestTokens
         }
-        guard !tokens.isEmpty, let kind = message.requestKind, let id = message.requestID else {
+        guard let kind = message.requestKind else {
+            return
+        }
+        try self.shorten(tokens, of: &message, onControlStream: !self.profile.hasOwnStream(kind), &registry)
+    }
+
+    /// The same for these tokens, which are part of a message on such a stream from then on.
+    func shorten(
+        _ tokens: [AuthorizationToken],
+        of message: inout MoQMessage,
+        onControlStream isOnControlStream: Bool,
+        _ registry: inout TokenRegistry
+    ) throws(MoQWireError) {
+        guard !tokens.isEmpty, let id = message.requestID else {
             return
         }
         var credentials: [AuthorizationCredential] = []
@@ -134,7 +147,7 @@ extension MoQSession {
         message.tokens = registry.references(
             to: credentials,
             in: id,
-            onControlStream: !self.profile.hasOwnStream(kind)
+            onControlStream: isOnControlStream
         )
     }
 }

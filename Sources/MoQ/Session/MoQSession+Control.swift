@@ -140,6 +140,7 @@ extension MoQSession {
     func receiveFirst(_ message: MoQMessage, on stream: MessageStream) throws(ProtocolViolation) {
         if case .setup = message {
             stream.becomeControl()
+            self.firstMessageCame()
             self.control = stream
             self.peerControl = stream
             try self.receiveControl(message, on: stream)
@@ -149,6 +150,7 @@ extension MoQSession {
             throw .protocolViolation("bidirectional stream that begins with no request")
         }
         stream.begin(kind, id: id)
+        self.firstMessageCame()
         try self.receiveRequest(message, on: stream)
     }
 
@@ -165,12 +167,10 @@ extension MoQSession {
         case .goaway(let goaway):
             try self.machine.receivedGoaway(goaway)
             self.failWaiting(MoQError(code: .goingAway, message: "the peer sent GOAWAY"))
-            let uri = goaway.newSessionURI.isEmpty ? nil : goaway.newSessionURI
-            let timeout = goaway.timeout.flatMap { $0 == 0 ? nil : Duration.clamped(milliseconds: $0) }
-            let said = SessionGoaway(newSessionURI: uri, timeout: timeout)
+            let said = SessionGoaway(goaway)
             self.peerGoaway = said
             self.tellGoaway(.success(said))
-            self.handler?.session(self, didReceiveGoaway: uri, timeout: timeout)
+            self.handler?.session(self, didReceiveGoaway: said.newSessionURI, timeout: said.timeout)
         case .maxRequestID(let message):
             try self.allocator.raise(to: message.maximum)
             self.launchWaiting()
@@ -186,6 +186,11 @@ extension MoQSession {
         default:
             try self.receiveForRequest(message)
         }
+    }
+
+    /// A GOAWAY on the stream of a request, which is about that one alone.
+    func receivedGoaway(_ goaway: Goaway, for request: RequestID) {
+        self.handler?.session(self, didReceiveGoaway: SessionGoaway(goaway), for: request)
     }
 
     private func receiveSetup(_ options: SetupOptions) throws(ProtocolViolation) {
@@ -242,6 +247,7 @@ extension MoQSession {
             throw .protocolViolation("message that does not belong on a control stream")
         }
         if let owner = self.updates.removeValue(forKey: id) {
+            self.tokenRegistry.answered(id)
             try owner.receive(message)
             return
         }
@@ -286,6 +292,14 @@ extension MoQSession {
             return
         }
         try request.receive(message)
+    }
+}
+
+extension SessionGoaway {
+    /// What a GOAWAY of the peer says.
+    fileprivate init(_ goaway: Goaway) {
+        self.newSessionURI = goaway.newSessionURI.isEmpty ? nil : goaway.newSessionURI
+        self.timeout = goaway.timeout.flatMap { $0 == 0 ? nil : Duration.clamped(milliseconds: $0) }
     }
 }
 

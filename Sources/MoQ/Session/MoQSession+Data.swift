@@ -1,7 +1,9 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+internal import DequeModule
 internal import MoQProtocol
 internal import MoQWire
+internal import PacketLoop
 public import WebTransport
 
 // Data streams and datagrams: which subscription they belong to.
@@ -168,6 +170,70 @@ extension MoQSession {
     }
 }
 
+extension MoQSession {
+    /// A bidirectional stream of the peer has to say what it is for, within a time.
+    ///
+    /// All have the same time, so that one timer for the one that came first is enough.
+    private func expectFirstMessage(on stream: MessageStream) {
+        if self.openingStreams.count > Self.usualOpeningStreams {
+            // One that says nothing keeps those behind it in the queue.
+            self.openingStreams.removeAll { $0.stream?.isUndecided != true }
+        }
+        let deadline = self.loop.now.advanced(by: self.configuration.firstMessageTimeout)
+        self.openingStreams.append(OpeningStream(stream: stream, deadline: deadline))
+        self.watchOpeningStreams()
+    }
+
+    /// A bidirectional stream of the peer has said what it is for.
+    func firstMessageCame() {
+        while let first = self.openingStreams.first, first.stream?.isUndecided != true {
+            self.openingStreams.removeFirst()
+        }
+        if self.openingStreams.isEmpty {
+            self.openingTimer?.cancel()
+            self.openingTimer = nil
+        }
+    }
+
+    /// Beyond so many the queue is looked through for what is over.
+    private static let usualOpeningStreams = 2_048
+
+    private func watchOpeningStreams() {
+        guard self.openingTimer == nil, let deadline = self.openingStreams.first?.deadline else {
+            return
+        }
+        self.openingTimer = self.loop.schedule(at: deadline) { [weak self] in
+            self?.openingTimerFired()
+        }
+    }
+
+    private func openingTimerFired() {
+        self.openingTimer = nil
+        let now = self.loop.now
+        while let first = self.openingStreams.first, first.deadline <= now || first.stream?.isUndecided != true {
+            self.openingStreams.removeFirst()
+            guard let stream = first.stream, stream.isUndecided else {
+                continue
+            }
+            guard self.takesRequests else {
+                // It is this side that makes it wait.
+                let deadline = now.advanced(by: self.configuration.firstMessageTimeout)
+                self.openingStreams.append(OpeningStream(stream: stream, deadline: deadline))
+                break
+            }
+            self.totals.streamsWithoutMessage &+= 1
+            stream.abort(.cancelled)
+        }
+        self.watchOpeningStreams()
+    }
+}
+
+/// A bidirectional stream of the peer that has not said what it is for.
+struct OpeningStream {
+    weak var stream: MessageStream?
+    var deadline: LoopInstant
+}
+
 extension MoQSession: WebTransportHandler {
     /// A unidirectional stream of the peer. For the transport to call.
     public func transport(_ transport: any WebTransportSession, didOpen stream: ReceiveStream) {
@@ -189,6 +255,7 @@ extension MoQSession: WebTransportHandler {
             purpose: .undecided,
             isOpenedByUs: false
         )
+        self.expectFirstMessage(on: message)
         message.activate()
     }
 

@@ -58,16 +58,22 @@ public final class MoQSession {
     /// The requests of both sides by id.
     var requests: [RequestID: any SessionRequest] = [:]
     /// Where an answer to an update comes by its id instead of on its stream: whose update it is.
-    var updates: [RequestID: Subscription] = [:]
+    var updates: [RequestID: any SessionRequest] = [:]
     /// Requests of ours that wait for the setup or for permission.
     var waiting: Deque<any OutgoingRequest> = []
     /// Streams with messages that came before the setup, or before the transport was confirmed.
     var heldRequests: [MessageStream] = []
 
+    /// Bidirectional streams of the peer whose first message is awaited, those that came first at the front.
+    var openingStreams: Deque<OpeningStream> = []
+    var openingTimer: LoopTimer?
+
     /// Tracks that we subscribe to, as far as the peer knows of it.
     var subscribedTracks: [FullTrackName: Subscription] = [:]
     /// Tracks that the peer offers and that are not answered.
     var offeredTracks: Set<FullTrackName> = []
+    /// In which order the streams with objects are sent.
+    let schedule = DeliverySchedule()
     /// Tracks that the peer subscribes to, or that we offer.
     var publishedTracks: Set<FullTrackName> = []
     /// Prefixes that the peer has subscribed to.
@@ -285,6 +291,9 @@ public final class MoQSession {
         self.goawayTimer?.cancel()
         self.setupTimer = nil
         self.goawayTimer = nil
+        self.openingTimer?.cancel()
+        self.openingTimer = nil
+        self.openingStreams = []
 
         let held = self.heldStreams
         self.heldStreams = []

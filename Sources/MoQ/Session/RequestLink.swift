@@ -47,14 +47,30 @@ final class RequestLink {
         return self.session.send(message, on: self.stream)
     }
 
-    /// Refuses the request and forgets it. When it may be made again is said where the draft has a field for it.
-    func refuse(_ code: RequestErrorCode, reason: String, retryAfter: UInt64? = nil) {
+    /// Refuses the request and forgets it. When it may be made again, or where to, is said where the draft has a field for
+    /// it.
+    func refuse(
+        _ code: RequestErrorCode,
+        reason: String,
+        retryAfter: UInt64? = nil,
+        redirect: Redirect? = nil
+    ) {
+        var redirect = self.session.profile.hasRedirect ? redirect : nil
+        if self.session.role == .client {
+            // Only a server may say where to connect to (draft-18 §10.6.1).
+            redirect?.connectURI = ""
+        }
+        if self.namespace != nil {
+            redirect?.name = []
+        }
+        let code = code == .redirect && redirect == nil ? RequestErrorCode.internalError : code
         let error = RequestError(
             requestID: self.id,
             answers: self.kind,
             code: code,
             retryAfter: self.session.profile.messageForm == .fields ? nil : retryAfter,
-            reason: ReasonPhrase(reason)
+            reason: ReasonPhrase(reason),
+            redirect: redirect
         )
         self.send(.requestError(error))
         self.finish()

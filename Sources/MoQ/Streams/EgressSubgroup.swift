@@ -12,6 +12,9 @@ import WebTransport
 ///   waiting ── first object that passes ──► open ── finish() ──► finished ── drained ──► sent ── confirmed ──► over
 ///      └──────────────────── reset(), STOP_SENDING, end of the subscription ─────────────────────────────────► over
 /// ```
+///
+/// One that lacks objects which the subscriber has asked for, because they came before it was there, ends with a reset, once
+/// everything was acknowledged (draft-18 §11.4.3).
 final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
     private enum State {
         case waiting
@@ -39,6 +42,10 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
     private var waiting = WaitingObjects()
     /// When ``finish()`` was called.
     private var finishTime: LoopInstant?
+    /// Whether the stream ends with a reset.
+    private var lacksObjects = false
+    /// Runs until that reset.
+    private var resetTimer: LoopTimer?
     /// Runs while something may become late.
     private var lateTimer: LoopTimer?
 
@@ -72,8 +79,11 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
             self.isSkipping = true
             return
         }
-        guard self.state == .open || self.open() else {
-            return
+        if self.state != .open {
+            guard self.open() else {
+                return
+            }
+            self.publisher.firstWanted = self.publisher.firstWanted ?? location
         }
         guard let object = object.status == .normal ? object : object.adapted(to: self.publisher.session.profile.data)
         else {
@@ -129,7 +139,13 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
             return
         }
         self.state = .finished
-        try? stream.finish()
+        if let object = self.description.precedingObject, let first = self.publisher.firstWanted,
+            Location(group: self.description.group, object: object) >= first
+        {
+            self.lacksObjects = true
+        } else {
+            try? stream.finish()
+        }
         if self.publisher.timeouts.subgroup != nil {
             self.finishTime = self.publisher.session.loop.now
             self.timeoutsChanged()
@@ -145,6 +161,20 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
         let stream = self.stream
         self.over {
             stream?.reset(code: code.wireValue(in: self.publisher.session.profile))
+        }
+    }
+
+    /// The filter of the subscription is another one. A subgroup that it leaves out altogether ends here, and must not look
+    /// complete (draft-18 §11.4.3).
+    func filterChanged() {
+        guard self.state == .waiting || self.state == .open else {
+            return
+        }
+        switch self.publisher.filter.verdict(group: self.description.group) {
+        case .before, .after:
+            self.reset(.cancelled)
+        case .inside, .partial:
+            break
         }
     }
 
@@ -300,7 +330,28 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
             return
         }
         self.state = .sent
-        self.publisher.subgroupClosed()
+        if self.lacksObjects {
+            self.resetWhenDelivered(until: self.publisher.session.loop.now.advanced(by: Self.resetPatience))
+        }
+        self.publisher.subgroupClosed(self)
+    }
+
+    /// How often is looked whether everything was acknowledged, and for how long.
+    private static let resetInterval = Duration.milliseconds(20)
+    private static let resetPatience = Duration.seconds(10)
+
+    private func resetWhenDelivered(until deadline: LoopInstant) {
+        let loop = self.publisher.session.loop
+        self.resetTimer = loop.schedule(after: Self.resetInterval) { [weak self] in
+            guard let self, self.state == .sent, let stream = self.stream else {
+                return
+            }
+            if stream.isAcknowledged || loop.now >= deadline {
+                self.reset(.cancelled)
+            } else {
+                self.resetWhenDelivered(until: deadline)
+            }
+        }
     }
 
     private func over(_ body: () -> Void = {}) {
@@ -312,6 +363,8 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
         self.missing = 0
         self.lateTimer?.cancel()
         self.lateTimer = nil
+        self.resetTimer?.cancel()
+        self.resetTimer = nil
         body()
         self.publisher.remove(
             self,

@@ -23,6 +23,11 @@ final class SubgroupSource {
         self.nextObject > 0
     }
 
+    /// The last object that was written.
+    var lastObject: UInt64? {
+        self.hasBegun ? self.nextObject - 1 : nil
+    }
+
     /// Writes objects, all of them or none.
     func write(_ payloads: [Bytes], from id: UInt64?, properties: PropertyList) -> TrackSource.Step<Void> {
         guard !self.isOver else {

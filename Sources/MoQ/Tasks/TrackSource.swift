@@ -32,6 +32,8 @@ final class TrackSource {
     private(set) var largest: Location?
     /// The largest group that was begun, with or without objects.
     private var newestGroup: UInt64?
+    /// Whether a subscriber has asked for a new group since then.
+    private var wantsGroup = false
     /// Where objects go while somebody is subscribed.
     private(set) var publisher: TrackPublisher?
 
@@ -72,6 +74,17 @@ final class TrackSource {
             self?.wakeAll()
         }
         self.join()
+        self.noteGroupRequest(request.request.parameters.newGroupRequest)
+        self.wakeAll()
+    }
+
+    /// A subscriber may have asked for a new group (draft-18 §10.2.13, "NEW GROUP REQUEST Parameter").
+    private func noteGroupRequest(_ group: UInt64?) {
+        guard let group, self.properties.allowsDynamicGroups, group == 0 || self.newestGroup.map({ group > $0 }) ?? true
+        else {
+            return
+        }
+        self.wantsGroup = true
         self.wakeAll()
     }
 
@@ -148,6 +161,7 @@ final class TrackSource {
         for subgroup in self.open where subgroup.consumer == nil {
             var description = subgroup.description
             description.isFirstObject = description.isFirstObject && !subgroup.hasBegun
+            description.precedingObject = subgroup.lastObject
             subgroup.consumer = publisher.beginSubgroup(description)
         }
     }
@@ -160,6 +174,14 @@ final class TrackSource {
             return .failed(error)
         }
         return self.hasReader ? .done(()) : self.wait()
+    }
+
+    /// Waits for somebody who wants a new group.
+    func awaitGroupRequest() -> Step<Void> {
+        if let error = self.refusal {
+            return .failed(error)
+        }
+        return self.wantsGroup ? .done(()) : self.wait()
     }
 
     /// Begins a subgroup; `makeDescription` is given the number of the next group.
@@ -220,7 +242,10 @@ final class TrackSource {
     }
 
     private func noteGroup(_ group: UInt64) {
-        self.newestGroup = max(self.newestGroup ?? group, group)
+        if self.newestGroup.map({ group > $0 }) ?? true {
+            self.newestGroup = group
+            self.wantsGroup = false
+        }
     }
 
     /// A subgroup is over.
@@ -341,6 +366,10 @@ extension TrackSource: TrackPublisherDelegate {
     func trackPublisher(_ publisher: TrackPublisher, didChangeForward forward: Bool) {
         self.join()
         self.wakeAll()
+    }
+
+    func trackPublisher(_ publisher: TrackPublisher, didUpdate parameters: SubscriptionParameters) {
+        self.noteGroupRequest(parameters.newGroupRequest)
     }
 
     func trackPublisherLargestObject(_ publisher: TrackPublisher) -> Location? {

@@ -47,6 +47,14 @@ public final class TrackWriter: Sendable {
         try await self.perform { $0.awaitReader() }
     }
 
+    /// Returns as soon as a subscriber asks for a new group, at once when one has since the last was begun
+    /// (draft-18 §10.2.13, "NEW GROUP REQUEST Parameter"). The present group should be finished then, and another one begun
+    /// as soon as that makes sense. Subscribers can ask only for tracks whose properties have DYNAMIC_GROUPS.
+    /// - Throws: as ``waitForSubscriber()``.
+    public func waitForGroupRequest() async throws(MoQError) {
+        try await self.perform { $0.awaitGroupRequest() }
+    }
+
     /// Begins a group, which is sent on a stream of its own. Waits while too many groups are under way.
     ///
     /// - Parameters:

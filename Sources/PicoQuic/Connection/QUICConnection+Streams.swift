@@ -64,6 +64,15 @@ extension QUICConnection {
         }
     }
 
+    /// Whether the first `count` bytes that were sent on the stream were acknowledged. Also true when the stream or the
+    /// connection is over.
+    public func isAcknowledged(stream: UInt64, count: UInt64) -> Bool {
+        guard let cnx = unsafe self.cnx else {
+            return true
+        }
+        return unsafe cpq_is_acknowledged(cnx, stream, count) != 0
+    }
+
     /// Gives up sending on the stream (RESET_STREAM). The token stays with the stream until it is released.
     /// - Parameter code: the application's code. What does not fit 62 bits is sent as the largest code that does.
     /// - Throws: `connectionClosed`; `streamClosed` when all of it has been delivered already, it does not exist, or is not

@@ -30,6 +30,9 @@ public protocol WebTransportStreamBackend: AnyObject {
     /// The stream's place in the sending order changed.
     func setPriority(_ priority: StreamPriority, of id: StreamID, token: StreamToken)
 
+    /// Whether the first `count` bytes of the stream, all of which were handed over, were acknowledged.
+    func isAcknowledged(_ count: UInt64, of id: StreamID) -> Bool
+
     /// Sends RESET_STREAM; nothing more is asked for the stream.
     func resetStream(_ id: StreamID, code: UInt64, token: StreamToken)
 

@@ -76,6 +76,14 @@ public final class SendStream {
     /// How many bytes wait to be handed to the transport.
     public var queuedByteCount: Int { self.queue.byteCount - self.pendingTake }
 
+    /// Whether everything that was written has arrived, as far as acknowledgements say. The end does not count.
+    ///
+    /// Looked up with each call. Who wants to reset a stream without losing what was written waits for this.
+    public var isAcknowledged: Bool {
+        guard let backend = self.manager?.backend else { return self.isDelivered }
+        return self.queue.byteCount == 0 && backend.isAcknowledged(self.bytesTaken, of: self.id)
+    }
+
     /// Whether the stream, or its whole session, has more queued than it should: write no more until
     /// `sendStreamDidDrain`.
     public var isAboveHighWatermark: Bool {

@@ -13,6 +13,7 @@ final class RecordingHandler: MoQSessionHandler {
     var fetches: [IncomingFetch] = []
     var statuses: [IncomingTrackStatus] = []
     var goaways: [(uri: String?, timeout: Duration?)] = []
+    var requestGoaways: [(goaway: SessionGoaway, request: RequestID)] = []
     var closures: [MoQSessionClosure] = []
 
     var onSetUp: ((MoQSession) -> Void)?
@@ -81,6 +82,10 @@ final class RecordingHandler: MoQSessionHandler {
     func session(_ session: MoQSession, didReceiveGoaway uri: String?, timeout: Duration?) {
         self.goaways.append((uri, timeout))
         self.onGoaway?(session)
+    }
+
+    func session(_ session: MoQSession, didReceiveGoaway goaway: SessionGoaway, for request: RequestID) {
+        self.requestGoaways.append((goaway, request))
     }
 
     func session(_ session: MoQSession, didClose closure: MoQSessionClosure) {
