@@ -1,6 +1,8 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+import ArgumentParser
 import Foundation
+import MoQ
 import TestSupport
 import Testing
 
@@ -144,9 +146,108 @@ struct UpstreamCommandTests {
         Issue.record("no relay noticed the ring")
     }
 
+    @Test("A relay shows an upstream relay the token that it wants to see", arguments: [18, 16, 14])
+    func tokens(draft: Int) async throws {
+        try await TemporaryDirectory.use { directory in
+            func file(_ name: String, _ text: String) throws -> String {
+                let path = "\(directory)/\(name)"
+                try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+                return path
+            }
+            let drafts = ["--drafts", "\(draft)"]
+            let upper = try await RunningRelay(
+                options: drafts + ["--token-file", try file("upper", "of the publisher\nof the relay\n")]
+            )
+            let trust = ["--upstream", upper.url, "--upstream-fingerprint", upper.fingerprint]
+            let strangers = try await RunningRelay(options: trust)
+            let lower = try await RunningRelay(
+                options: trust + ["--upstream-token-file", try file("lower", "of the relay\n")]
+            )
+            for relay in [strangers, lower] {
+                _ = try await relay.process.complaintLine(after: "moq: upstream \(upper.url)/: connected")
+            }
+            let publisher = try ChildProcess(
+                ["pub", upper.url, "--insecure", "--token-file", try file("publisher", "of the publisher\n")]
+                    + drafts + self.track + ["-i", "-", "--lines"]
+            )
+            try await upper.untilNamespaces(1)
+            let ask = ["status", strangers.url, "--insecure"] + self.track
+            let refused = try await ChildProcess(ask, input: Data()).ending()
+            #expect(refused.status == 1)
+            #expect(refused.complaints.contains("UNAUTHORIZED"), "\(refused.complaints)")
+            let viewer = try ChildProcess(["sub", lower.url, "--insecure"] + self.track + ["--wait", "20"])
+            try await upper.untilSubscriptions(1)
+            try publisher.write("secret\n")
+            publisher.endInput(Data())
+            let seen = try await viewer.ending()
+            #expect(seen.output == "secret\n")
+            #expect(seen.status == 0, "\(seen.complaints)")
+            #expect(try await publisher.ending().status == 0)
+            for relay in [lower, strangers, upper] {
+                try await relay.stop()
+            }
+        }
+    }
+
+    /// Says to everybody where to go instead, as soon as it is there.
+    private final class LeavingHandler: MoQSessionHandler {
+        private let uri: String
+
+        init(uri: String) {
+            self.uri = uri
+        }
+
+        func sessionDidSetUp(_ session: MoQSession) {
+            session.sendGoaway(newSessionURI: self.uri)
+        }
+
+        func session(_ session: MoQSession, didReceive request: IncomingSubscribe) {}
+        func session(_ session: MoQSession, didReceive request: IncomingPublish) {}
+        func session(_ session: MoQSession, didReceive request: IncomingPublishNamespace) {}
+        func session(_ session: MoQSession, didReceive request: IncomingSubscribeNamespace) {}
+        func session(_ session: MoQSession, didReceiveGoaway uri: String?, timeout: Duration?) {}
+        func session(_ session: MoQSession, didClose closure: MoQSessionClosure) {}
+    }
+
+    @Test("A relay goes where its upstream relay says", arguments: [18, 16, 14])
+    func redirect(draft: Int) async throws {
+        let next = try await RunningRelay("--drafts", "\(draft)")
+        // In this process, because no command of ours sends others away.
+        let port = try freePort()
+        let command = try RelayCommand.parse(
+            ["--listen", "127.0.0.1:\(port)", "--self-signed", "--drafts", "\(draft)"]
+        )
+        let settings = try ServerSettings(
+            connection: command.connection,
+            identity: command.identity,
+            address: command.listen
+        )
+        let uri = next.url + "/there"
+        let leaving = try await ServerEndpoint.start(settings) { _ in
+        } accept: { transport, profile, loop in
+            let session = MoQSession(
+                transport: transport,
+                loop: loop,
+                profile: profile,
+                handler: LeavingHandler(uri: uri)
+            )
+            session.start()
+            return session
+        }
+        let upstream = "moqt://127.0.0.1:\(port)"
+        let lower = try await RunningRelay(options: ["--upstream", upstream, "--upstream-insecure"])
+        let line = try await lower.process.complaintLine(after: "moq: upstream \(upstream)/: connected")
+        #expect(line == ", draft \(draft)")
+        try await self.transfer(from: next, to: lower, draft: draft)
+        try await lower.stop()
+        try await next.stop()
+        await leaving.stop()
+    }
+
     @Test(
         "Options for an upstream relay that make no sense are refused",
         arguments: [
+            ["--upstream-token-file", "/dev/null"],
             ["--upstream-insecure"], ["--upstream-ca", "x.pem"], ["--upstream", "https://host"],
             ["--upstream", "moqt://host", "--upstream-insecure", "--upstream-ca", "x.pem"],
             ["--upstream", "moqt://host", "--upstream-fingerprint", "00"],

@@ -108,6 +108,92 @@ struct Draft14RelayTests {
         world.closeAll()
     }
 
+    /// A track of three groups whose publisher prefers this order.
+    private func scene(_ draft: DraftProfile, _ order: GroupOrder = .ascending) throws -> FetchScene {
+        let pair = try #require(
+            KeyValuePair(type: PropertyType.defaultPublisherGroupOrder, integer: UInt64(order.rawValue))
+        )
+        let scene = FetchScene(
+            DraftPair(publisher: draft, subscriber: .draft14),
+            properties: try PropertyList([pair], coding: draft.coding)
+        )
+        for group in UInt64(1)...3 {
+            try scene.send(group: group, count: 2)
+        }
+        return scene
+    }
+
+    @Test(
+        "A FETCH without an order gets that of the track",
+        arguments: DraftProfile.all,
+        [GroupOrder.ascending, .descending]
+    )
+    func fetchOrder(publisher draft: DraftProfile, order: GroupOrder) throws {
+        let scene = try self.scene(draft, order)
+        let fetcher = RawFetcher(scene.world)
+        try fetcher.fetch(FullTrackName(namespace: TrackNamespace(path: "live"), name: "track"), groups: 1...3)
+        scene.world.settle()
+        let orders: [GroupOrder?] = fetcher.messages.compactMap { message in
+            if case .fetchOk(let ok) = message { ok.groupOrder } else { nil }
+        }
+        #expect(orders == [order])
+        // The type of the stream and the id of the request, then the first object with its group.
+        #expect(fetcher.data.prefix(3) == [5, 0, order == .ascending ? 1 : 3])
+        #expect(fetcher.data.count > 6 * 32)
+        fetcher.close()
+        scene.world.closeAll()
+    }
+
+    @Test("A range without objects is refused with NO_OBJECTS, known or not", arguments: DraftProfile.all)
+    func noObjects(publisher draft: DraftProfile) throws {
+        let scene = try self.scene(draft)
+        scene.publisher.onFetch = { request in
+            let publisher = request.accept(largest: Location(group: 3, object: 1))
+            publisher.finish()
+        }
+        // That group 1 has no object 2 is known.
+        let known = scene.late.fetch(
+            "live",
+            from: Location(group: 1, object: 2),
+            through: .object(Location(group: 1, object: 7))
+        )
+        scene.world.settle()
+        #expect(known.refusal == .noObjects)
+        #expect(scene.publisher.fetches.isEmpty)
+        // What came before the subscription has to be asked for.
+        let asked = scene.late.fetch("live", from: Location(group: 0, object: 0), through: .group(0))
+        scene.world.settle()
+        #expect(asked.refusal == .noObjects)
+        #expect(scene.publisher.fetches.count == 1)
+        let partly = scene.late.fetch("live", from: Location(group: 0, object: 5), through: .group(1))
+        scene.world.settle()
+        #expect(partly.locations == locations([(1, 0), (1, 1)]))
+        #expect(partly.outcomes == [.complete])
+        #expect(scene.publisher.fetches.count == 1)
+        scene.world.closeAll()
+    }
+
+    @Test("NO_OBJECTS of a publisher is an empty range for everybody", arguments: DraftProfile.all)
+    func noObjectsUpstream(subscriber draft: DraftProfile) throws {
+        let scene = FetchScene(DraftPair(publisher: .draft14, subscriber: draft))
+        try scene.send(group: 2, count: 2)
+        scene.publisher.onFetch = { $0.reject(.noObjects, reason: "nothing") }
+        let fetched = scene.late.fetch("live", from: Location(group: 0, object: 0), through: .group(1))
+        scene.world.settle()
+        if draft == .draft14 {
+            #expect(fetched.refusal == .noObjects)
+        } else {
+            #expect(fetched.answer != nil)
+            #expect(fetched.events.isEmpty && fetched.outcomes == [.complete])
+        }
+        let partly = scene.late.fetch("live", from: Location(group: 1, object: 0), through: .group(2))
+        scene.world.settle()
+        #expect(partly.locations == locations([(2, 0), (2, 1)]))
+        #expect(partly.gaps.isEmpty && partly.outcomes == [.complete])
+        #expect(scene.publisher.fetches.count == 1)
+        scene.world.closeAll()
+    }
+
     @Test("A subscriber that turns objects off and on is obeyed", arguments: DraftPair.all.filter { $0.hasDraft14 })
     func forward(_ drafts: DraftPair) throws {
         let world = RelayWorld()

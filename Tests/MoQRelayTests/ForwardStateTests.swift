@@ -34,7 +34,8 @@ struct ForwardStateTests {
         world.settle()
 
         #expect(pausing.consumer.completeLocations.map(\.object) == [0, 2, 3])
-        #expect(pausing.consumer.streamEnds == [.reset(.cancelled), .finished])
+        // The second stream lacks what was left out in between, and does not look complete either.
+        #expect(pausing.consumer.streamEnds == [.reset(.cancelled), .reset(.cancelled)])
         #expect(pausing.consumer.ends.map(\.streamCount) == [2])
         #expect(steady.consumer.completeLocations.map(\.object) == [0, 1, 2, 3])
         #expect(steady.consumer.streamEnds == [.finished])

@@ -75,7 +75,13 @@ struct MalformedTrackTests {
         }
         let fetched = scene.late.fetch("live", from: Location(group: 1, object: 0), through: .group(2))
         scene.world.settle()
-        #expect(fetched.outcomes == [.reset(Self.code(in: drafts.subscriber))])
+        if drafts.subscriber == .draft14 {
+            // The answer waited for the first object, and the stream is reset before it says whose it is.
+            scene.world.advance(.seconds(31))
+            #expect(fetched.outcomes == [.reset(.deliveryTimeout)])
+        } else {
+            #expect(fetched.outcomes == [.reset(Self.code(in: drafts.subscriber))])
+        }
         #expect(scene.first.consumer.ends.map(\.status) == [.malformedTrack])
         #expect(scene.world.relay.counters.cachedBytes == 0)
         #expect(scene.world.live.tracks == 0)

@@ -206,7 +206,8 @@ struct SeveralPublishersTests {
         try scene.track(1).send(group: 1, count: 3, size: 10)
         scene.world.settle()
         #expect(scene.received.suffix(1) == locations([(1, 2)])[...])
-        #expect(scene.viewer.consumer.streamEnds == [.finished, .reset(.internalError), .finished])
+        // The second stream of the subgroup has not got all of it.
+        #expect(scene.viewer.consumer.streamEnds == [.finished, .reset(.internalError), .reset(.cancelled)])
         #expect(scene.world.live.subgroups == 0)
         scene.world.closeAll()
     }

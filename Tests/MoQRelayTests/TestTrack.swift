@@ -13,6 +13,8 @@ final class TestTrack: TrackPublisherDelegate {
     private(set) var publisher: TrackPublisher?
     /// Every change of the forward state.
     private(set) var forwardChanges: [Bool] = []
+    /// Every other change of what the subscriber wants.
+    private(set) var updates: [SubscriptionParameters] = []
     private(set) var ends: [TrackPublisherEnd] = []
     private(set) var drains = 0
     /// The answers to PUBLISH.
@@ -61,6 +63,10 @@ final class TestTrack: TrackPublisherDelegate {
 
     func trackPublisher(_ publisher: TrackPublisher, didChangeForward forward: Bool) {
         self.forwardChanges.append(forward)
+    }
+
+    func trackPublisher(_ publisher: TrackPublisher, didUpdate parameters: SubscriptionParameters) {
+        self.updates.append(parameters)
     }
 
     func trackPublisherDidDrain(_ publisher: TrackPublisher) {

@@ -185,7 +185,9 @@ final class LiveTrack {
     /// Opens the current group for a subscriber that came, or wants objects again, in the middle of it.
     private func join(_ outlet: Outlet) {
         guard var description = self.openGroup, outlet.subgroup == nil, outlet.publisher.forward else { return }
-        description.isFirstObject = self.largest?.group != description.group
+        let last = self.largest.flatMap { $0.group == description.group ? $0.object : nil }
+        description.isFirstObject = last == nil
+        description.precedingObject = last
         outlet.subgroup = outlet.publisher.beginSubgroup(description)
     }
 }

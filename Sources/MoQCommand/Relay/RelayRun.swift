@@ -54,7 +54,7 @@ struct RelayRun {
         }
         printer.start()
         for url in upstreams.urls {
-            await UpstreamLink(url: url, server: server).add(to: cell)
+            await UpstreamLink(url: url, server: server, tokens: upstreams.upstreamTokenFile).add(to: cell)
         }
         server.announce()
         server.onFailure { stopped.fail($0) }

@@ -12,13 +12,15 @@ struct UpstreamLink: Sendable {
     let url: EndpointURL
     /// Whose loop and socket are used.
     let server: ServerEndpoint
+    /// What is shown with each request, if anything.
+    let tokens: TokenFile?
 
     /// Makes the relay connect. Does nothing when it does not run any more.
     func add(to cell: LoopCell<MoQRelay>) async {
         guard let relay = cell.bound else {
             return
         }
-        let configuration = Self.configuration(for: self.url)
+        let configuration = self.configuration(for: self.url)
         _ = try? await relay.loop.run {
             _ = relay.value.addUpstream(name: self.url.url.description, session: configuration) { event in
                 self.tell(event)
@@ -28,13 +30,14 @@ struct UpstreamLink: Sendable {
         }
     }
 
-    private static func configuration(for url: EndpointURL) -> MoQSessionConfiguration {
+    private func configuration(for url: EndpointURL) -> MoQSessionConfiguration {
         var session = MoQSessionConfiguration()
         session.stallTimeout = ClientSettings.stallTimeout
         session.setup.authority = url.url.authority
         session.setup.path = url.url.pathAndQuery
         // Everything that is announced at the relay goes up in one burst when the connection stands.
         session.maxWaitingRequests = MoQRelayConfiguration().maximumNamespacesPerSession
+        self.tokens?.show(in: &session)
         return session
     }
 
@@ -55,7 +58,7 @@ struct UpstreamLink: Sendable {
             do throws(CommandFailure) {
                 let url = try self.target(redirect)
                 try await self.server.connect(to: url) { transport, profile in
-                    upstream.value.connected(transport, profile: profile, configuration: Self.configuration(for: url))
+                    upstream.value.connected(transport, profile: profile, configuration: self.configuration(for: url))
                 }
             } catch {
                 // A loop that has ended needs no answer.

@@ -43,6 +43,15 @@ struct UpstreamOptions: ParsableArguments {
     @Flag(help: "Trust any certificate for --upstream. Whoever is on the path can read and change everything.")
     var upstreamInsecure = false
 
+    @Option(
+        help: ArgumentHelp(
+            "A file with authorization tokens, the first of which is shown to --upstream with each request.",
+            valueName: "file"
+        ),
+        transform: { try TokenFile(reading: $0) }
+    )
+    var upstreamTokenFile: TokenFile?
+
     func validate() throws {
         var given: [String] = []
         if self.upstreamCa != nil {
@@ -59,6 +68,9 @@ struct UpstreamOptions: ParsableArguments {
         }
         if let option = given.first, self.urls.isEmpty {
             throw ValidationError("\(option) needs --upstream")
+        }
+        guard self.upstreamTokenFile == nil || !self.urls.isEmpty else {
+            throw ValidationError("--upstream-token-file needs --upstream")
         }
         guard self.urls.count <= Self.maximumCount else {
             throw ValidationError("--upstream may be given up to \(Self.maximumCount) times")

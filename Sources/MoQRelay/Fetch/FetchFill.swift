@@ -60,6 +60,8 @@ final class FetchFill: FetchConsumer {
     private(set) var state = State.asked
     /// The number of the first item that is still in the buffer.
     private(set) var base = 0
+    /// Whether an object has come.
+    private(set) var hasObjects = false
 
     private let ledger: RelayLedger
     private var cache: TrackCache?
@@ -235,6 +237,14 @@ final class FetchFill: FetchConsumer {
             guard error.requestError != .doesNotExist || !self.askNext() else {
                 return
             }
+            guard error.requestError != .noObjects else {
+                // What other drafts answer with a response that is empty.
+                if self.order == .ascending {
+                    self.cache?.noteAbsent(from: self.first, through: self.end.location)
+                }
+                self.finish(.complete(FetchOk(endOfTrack: false, end: self.end)))
+                return
+            }
             self.finish(.failed(TrackForwarder.downstreamCode(forFetch: error), error.message))
         }
     }
@@ -251,12 +261,14 @@ final class FetchFill: FetchConsumer {
         self.cache?.noteLargest(location)
         self.ledger.counters.objectsIn &+= 1
         guard header.payloadLength <= CachedObject.maximumPayload else {
+            self.hasObjects = true
             self.append(.gap(.unknown, location), cost: CachedObject.overhead)
             return
         }
         let object = CachedObject(header, arrival: self.ledger.loop.now.microseconds)
         self.current = object
         self.cache?.group(location.group).insert(object)
+        self.hasObjects = true
         self.append(.object(object), cost: object.cost)
     }
 

@@ -23,6 +23,13 @@ final class RelayFetch: FetchPublisherDelegate {
         case over
     }
 
+    /// What the answer says.
+    private struct Answer {
+        var largest: Location?
+        var isTrackComplete: Bool
+        var properties: PropertyList
+    }
+
     /// The number of the item of the fill that is next.
     private(set) var fillIndex = 0
 
@@ -35,7 +42,15 @@ final class RelayFetch: FetchPublisherDelegate {
     /// The track.
     let name: FullTrackName
     private let start: Location
-    private let order: GroupOrder
+    /// The order of the groups, which draft 14 may leave to the publisher until the answer.
+    private var order: GroupOrder
+    private let leavesOrder: Bool
+    /// Whether a response without objects is refused instead (NO_OBJECTS, draft-14 §9.18), which has to be known by then.
+    private let mustHaveObjects: Bool
+    /// What the answer will say once it is known that there are objects.
+    private var heldAnswer: Answer?
+    /// The next location of which it is not known whether there is an object, for that.
+    private var sought: Location?
     private var phase = Phase.asking
     /// The last location of the response.
     private var last = Location.zero
@@ -62,7 +77,11 @@ final class RelayFetch: FetchPublisherDelegate {
         self.ledger = relay.ledger
         self.name = request.track
         self.start = request.start
+        self.sought = request.start
         self.order = request.groupOrder
+        let profile = owner.session.profile
+        self.leavesOrder = request.request.groupOrder == nil && profile.fetchLeavesOrderToPublisher
+        self.mustHaveObjects = profile.errors.has(.noObjects, answering: .fetch)
         self.isPatienceTotal = request.request.fillTimeout != nil
         let limit = relay.configuration.upstreamResponseTimeout
         let wanted = request.request.fillTimeout.map { Duration.milliseconds(Int64(clamping: $0)) }
@@ -78,6 +97,10 @@ final class RelayFetch: FetchPublisherDelegate {
         }
         request.onCancelled = { [weak self] in
             self?.end()
+        }
+        if self.leavesOrder {
+            let properties = relay.tracks[self.name]?.properties ?? relay.readableCache(of: self.name)?.properties
+            self.order = properties?.defaultPublisherGroupOrder ?? self.order
         }
         if let track = relay.tracks[self.name], track.isReceiving || self.reaches(track.largest, request) {
             self.accept(largest: track.largest, isTrackComplete: false, properties: track.properties)
@@ -113,8 +136,15 @@ final class RelayFetch: FetchPublisherDelegate {
         switch fill.state {
         case .asked:
             break
+        case .receiving where self.mustHaveObjects && !fill.hasObjects:
+            // Whether there is anything is not known.
+            break
         case .receiving(let ok), .over(.complete(let ok)):
             self.stopWaiting()
+            if let answer = self.heldAnswer {
+                self.accept(answer)
+                break
+            }
             self.accept(largest: ok.end.location, isTrackComplete: ok.endOfTrack, properties: ok.properties)
         case .over(.failed(let code, let reason)):
             self.refuse(code, reason: reason)
@@ -134,13 +164,22 @@ final class RelayFetch: FetchPublisherDelegate {
     // MARK: The answer
 
     private func accept(largest: Location?, isTrackComplete: Bool, properties: PropertyList) {
-        guard let request = self.request else {
+        self.accept(Answer(largest: largest, isTrackComplete: isTrackComplete, properties: properties))
+    }
+
+    private func accept(_ answer: Answer) {
+        guard let request = self.request, self.hasObjects(answer, request) else {
             return
         }
         self.request = nil
         request.onCancelled = nil
-        let publisher = request.accept(largest: largest, isTrackComplete: isTrackComplete, properties: properties)
-        guard let largest, !publisher.isEnded else {
+        let publisher = request.accept(
+            largest: answer.largest,
+            isTrackComplete: answer.isTrackComplete,
+            groupOrder: self.order,
+            properties: answer.properties
+        )
+        guard let largest = answer.largest, !publisher.isEnded else {
             // The session has refused it: the range begins after everything that exists.
             self.end()
             return
@@ -153,6 +192,37 @@ final class RelayFetch: FetchPublisherDelegate {
             self.beginDescending(publisher)
         }
         self.pump()
+    }
+
+    /// Whether the response may begin. If not, it was refused, or what is not known is asked of the publisher first.
+    private func hasObjects(_ answer: Answer, _ request: IncomingFetch) -> Bool {
+        guard self.mustHaveObjects, let largest = answer.largest, self.start <= largest else {
+            return true
+        }
+        let last = min(request.end.location, largest)
+        if let fill = self.fill {
+            guard !fill.hasObjects else {
+                return true
+            }
+            self.sought = fill.end.location.next
+            self.leaveFill()
+        }
+        while let cursor = self.sought, cursor <= last {
+            switch self.find(from: cursor, through: last) {
+            case .object:
+                return true
+            case .nothing:
+                self.sought = nil
+            case .unknown(let first, let through):
+                // Where groups descend, the response comes from one place as a whole.
+                let range = self.order == .ascending ? (first, through) : (self.start, last)
+                self.heldAnswer = answer
+                let end = range.1.object == .max ? FetchEnd.group(range.1.group) : .object(range.1)
+                return !self.fill(from: range.0, through: end)
+            }
+        }
+        self.refuse(.noObjects, reason: "there are no objects in the range")
+        return false
     }
 
     private func refuse(_ code: RequestErrorCode, reason: String) {

@@ -249,6 +249,7 @@ extension MoQRelay {
             return
         }
         track.join(publisher, owner: peer)
+        track.requestGroup(publisher.parameters.newGroupRequest)
     }
 
     private func makeTrack(_ name: FullTrackName) -> TrackForwarder? {

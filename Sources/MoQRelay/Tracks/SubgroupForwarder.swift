@@ -395,6 +395,7 @@ final class SubgroupForwarder: SubgroupConsumer {
         }
         var description = self.description
         description.isFirstObject = description.isFirstObject && !self.hasBegun
+        description.precedingObject = self.lastBefore
         guard let consumer = subscriber.publisher.beginSubgroup(description) else {
             // The filter leaves the group out, or no stream could be had; either way not this subgroup.
             _ = self.close(index)

@@ -81,11 +81,14 @@ extension TrackForwarder {
         }
         // The filter keeps old objects out that arrive late: they would reach no subscriber that asked for new ones,
         // and those of other filters begin at what is live.
+        let group = feed.hasGroupRequests ? self.waiting.compactMap(\.newGroupRequest).max() : nil
+        feed.groupRequested(group)
         let request = SubscribeRequest(
             track: self.name,
             parameters: SubscriptionParameters(
                 forward: true,
                 filter: .nextObject,
+                newGroupRequest: group,
                 rendezvousTimeout: feed.patience.map(Self.milliseconds)
             )
         )

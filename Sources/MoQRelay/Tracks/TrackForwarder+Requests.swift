@@ -133,6 +133,20 @@ extension TrackForwarder {
             return
         }
         self.join(publisher, owner: owner)
+        self.requestGroup(request.request.parameters.newGroupRequest)
+    }
+
+    /// A subscriber asks for a new group, which the publishers are asked for in turn (draft-18 §10.2.13, "Relay Handling"),
+    /// where their track can have one at any time and is not beyond that already.
+    func requestGroup(_ value: UInt64?) {
+        guard let value, self.properties.allowsDynamicGroups,
+            value == 0 || self.largest.map({ value > $0.group }) ?? true
+        else {
+            return
+        }
+        for feed in self.upstreams where feed.state == .established {
+            feed.requestGroup(value, largest: self.largest?.group)
+        }
     }
 
     func acceptWaiting() {

@@ -40,6 +40,7 @@ final class TrackSubscriber: TrackPublisherDelegate {
 
     func trackPublisher(_ publisher: TrackPublisher, didUpdate parameters: SubscriptionParameters) {
         self.forwarder?.subscriberChangedWishes(self)
+        self.forwarder?.requestGroup(parameters.newGroupRequest)
     }
 
     func trackPublisherLargestObject(_ publisher: TrackPublisher) -> Location? {

@@ -12,8 +12,8 @@ import WebTransport
 ///      └──────────────────────── detach() or refused ─────────────────────────────────▲
 /// ```
 ///
-/// The forward state is brought in line with what the forwarder wants by one REQUEST_UPDATE at a time: however often
-/// subscribers come and go while an answer is on its way, one further update follows at most.
+/// The publisher is told what the forwarder wants by one REQUEST_UPDATE at a time: however often subscribers come and go
+/// while an answer is on its way, one further update follows at most.
 final class UpstreamFeed: TrackConsumer {
     /// How the subscription began, and so what becomes of it when nobody is left to forward to.
     enum Origin {
@@ -43,6 +43,10 @@ final class UpstreamFeed: TrackConsumer {
     private var timer: LoopTimer?
     private var wantsForward: Bool
     private var sentForward: Bool
+    /// The NEW_GROUP_REQUEST that is to be sent.
+    private var wantedGroup: UInt64?
+    /// The one that was sent, and the largest group at that time: it is outstanding until that increases.
+    private var askedGroup: (value: UInt64, largest: UInt64?)?
     private var isUpdating = false
     private var isPaused = false
     private var isRetryScheduled = false
@@ -68,7 +72,7 @@ final class UpstreamFeed: TrackConsumer {
         if self.isPaused {
             subscription.pause()
         }
-        self.synchronizeForward()
+        self.synchronize()
     }
 
     /// The SUBSCRIBE failed, and another one follows.
@@ -94,13 +98,37 @@ final class UpstreamFeed: TrackConsumer {
             return
         }
         self.state = .established
-        self.synchronizeForward()
+        self.askedGroup?.largest = self.forwarder?.largest?.group
+        self.synchronize()
     }
 
     /// Turns the flow of objects on or off.
     func setForward(_ forward: Bool) {
         self.wantsForward = forward
-        self.synchronizeForward()
+        self.synchronize()
+    }
+
+    /// Whether the publisher's draft has NEW_GROUP_REQUEST.
+    var hasGroupRequests: Bool {
+        self.owner.session.profile.parameters.contains { $0.name == .newGroupRequest }
+    }
+
+    /// The SUBSCRIBE that is sent asks for a new group.
+    func groupRequested(_ value: UInt64?) {
+        self.askedGroup = value.map { ($0, nil) }
+    }
+
+    /// Asks the publisher for a new group, unless that was done already and nothing has come of it yet
+    /// (draft-18 §10.2.13, "NEW GROUP REQUEST Parameter"). `largest` is the largest group of the track.
+    func requestGroup(_ value: UInt64, largest: UInt64?) {
+        guard self.hasGroupRequests else {
+            return
+        }
+        if let asked = self.askedGroup, asked.largest == largest, asked.value >= value {
+            return
+        }
+        self.wantedGroup = max(self.wantedGroup ?? 0, value)
+        self.synchronize()
     }
 
     /// Lets the publisher's streams fill up, or go on.
@@ -159,17 +187,21 @@ final class UpstreamFeed: TrackConsumer {
         }
     }
 
-    private func synchronizeForward() {
-        guard self.state == .established, !self.isUpdating, !self.isRetryScheduled,
-            self.wantsForward != self.sentForward,
+    private func synchronize() {
+        let forward = self.wantsForward == self.sentForward ? nil : self.wantsForward
+        let group = self.wantedGroup
+        guard self.state == .established, !self.isUpdating, !self.isRetryScheduled, forward != nil || group != nil,
             let subscription = self.subscription
         else {
             return
         }
-        let forward = self.wantsForward
         self.isUpdating = true
-        self.sentForward = forward
-        subscription.update(forward: forward) { [weak self] result in
+        self.sentForward = self.wantsForward
+        self.wantedGroup = nil
+        if let group {
+            self.askedGroup = (group, self.forwarder?.largest?.group)
+        }
+        subscription.update(forward: forward, newGroupRequest: group) { [weak self] result in
             guard let self else {
                 return
             }
@@ -179,10 +211,16 @@ final class UpstreamFeed: TrackConsumer {
                 if let largest = answer.largestObject {
                     self.forwarder?.observed(largest)
                 }
-                self.synchronizeForward()
+                self.synchronize()
             case .failure(let error) where error.code == .requestLimit:
                 // The update was not sent: the peer permits no request at the moment.
-                self.sentForward = !forward
+                if let forward {
+                    self.sentForward = !forward
+                }
+                if let group {
+                    self.askedGroup = nil
+                    self.wantedGroup = max(self.wantedGroup ?? 0, group)
+                }
                 self.retryLater()
             case .failure:
                 // A refused update ends the subscription (draft-18 §10.9.1), which arrives as the end of the track;
@@ -199,7 +237,7 @@ final class UpstreamFeed: TrackConsumer {
         self.isRetryScheduled = true
         _ = subscription.session.loop.schedule(after: Self.retryInterval) { [weak self] in
             self?.isRetryScheduled = false
-            self?.synchronizeForward()
+            self?.synchronize()
         }
     }
 }

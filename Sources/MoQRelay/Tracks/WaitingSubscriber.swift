@@ -1,6 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 import MoQ
+import MoQWire
 import PacketLoop
 
 /// A SUBSCRIBE that waits: for a publisher to appear, or until the publishers have answered the relay's own. (loop)
@@ -17,6 +18,11 @@ final class WaitingSubscriber {
         self.owner = owner
         self.request = request
         self.deadline = patience.map { now.advanced(by: $0) }
+    }
+
+    /// The new group that the subscriber asks for (draft-18 §10.2.13), if it does.
+    var newGroupRequest: UInt64? {
+        self.request.request.parameters.newGroupRequest
     }
 
     /// How long the subscriber is still willing to wait for a publisher.

@@ -197,7 +197,13 @@ public final class RelayUpstream {
 
     /// The upstream relay goes away, and says where to go instead. Returns whether that is followed.
     func moves(to uri: String, from peer: RelayPeer) -> Bool {
-        guard case .ready(let current) = self.state, current === peer, self.leaving == nil else {
+        switch self.state {
+        case .ready(let current) where current === peer && self.leaving == nil:
+            break
+        case .checking(let current, let check) where current === peer && self.leaving == nil && self.redirect == nil:
+            // It did not even wait to be asked. A second relay that does the same is not followed, but left for a while.
+            check.cancel()
+        case .ready, .checking, .connecting, .settingUp, .circular, .waiting, .stopped:
             return false
         }
         self.redirect = uri
