@@ -238,6 +238,37 @@ struct PublisherChoiceTests {
         world.closeAll()
     }
 
+    @Test("Publishers that do not answer leave room for one that appears", arguments: DraftPair.all)
+    func silentPublishers(_ drafts: DraftPair) throws {
+        let world = RelayWorld(MoQRelayConfiguration(maximumPublishersPerTrack: 2))
+        var unanswered: [IncomingSubscribe] = []
+        let silent = (0..<2).map { _ in
+            let client = world.connect(drafts.publisher)
+            client.onSubscribe = { unanswered.append($0) }
+            _ = client.announce("live")
+            return client
+        }
+        world.settle()
+        let video = world.connect(drafts.subscriber).subscribe("live", "video")
+        world.settle()
+        #expect(silent.map(\.subscribes.count) == [1, 1])
+        #expect(video.results.isEmpty)
+        let fresh = self.publisher(of: "video", in: "live", world, drafts.publisher)
+        #expect(video.answer != nil)
+        #expect(world.live.upstreams == 2)
+        try #require(fresh.tracks.first).send(group: 0, count: 2)
+        world.settle()
+        #expect(video.consumer.completeLocations.count == 2)
+        // With two that have the track there is no room for a third.
+        let second = self.publisher(of: "video", in: "live", world, drafts.publisher)
+        let third = self.publisher(of: "video", in: "live", world, drafts.publisher)
+        #expect(second.subscribes.count == 1)
+        #expect(third.subscribes.isEmpty)
+        #expect(world.live.upstreams == 2)
+        world.closeAll()
+        unanswered = []
+    }
+
     @Test("Not everybody who announced the namespace is asked")
     func bound() {
         var configuration = MoQRelayConfiguration()

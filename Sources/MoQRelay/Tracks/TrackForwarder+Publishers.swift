@@ -12,7 +12,7 @@ extension TrackForwarder {
     /// (draft-18 §9.5, "Publisher Interactions").
     func publisherAppeared(_ owner: RelayPeer) {
         guard !self.isOver, !self.waiting.isEmpty || !self.subscribers.isEmpty, owner.upstreams[self.name] == nil,
-            self.upstreams.count < self.ledger.configuration.maximumPublishersPerTrack
+            self.makeRoomForPublisher()
         else {
             return
         }
@@ -20,6 +20,19 @@ extension TrackForwarder {
             subscriber.stopAwaitingPublisher()
         }
         self.ask(owner)
+    }
+
+    /// Whether there may be one publisher more. When there are as many as may be, the first that has not answered makes
+    /// room: it may have vanished, and who comes anew is there.
+    private func makeRoomForPublisher() -> Bool {
+        guard self.upstreams.count >= self.ledger.configuration.maximumPublishersPerTrack else {
+            return true
+        }
+        guard let silent = self.upstreams.first(where: { $0.state == .pending }) else {
+            return false
+        }
+        self.drop(silent)
+        return true
     }
 
     /// Subscribes to the track on a publisher's session.
@@ -246,13 +259,7 @@ extension TrackForwarder {
             // (draft-18 §5.1, "Subscriptions").
             self.drop(own)
         }
-        if self.upstreams.count >= self.ledger.configuration.maximumPublishersPerTrack,
-            let pending = self.upstreams.first(where: { $0.state == .pending })
-        {
-            // Who has the track goes before who may have it.
-            self.drop(pending)
-        }
-        guard self.upstreams.count < self.ledger.configuration.maximumPublishersPerTrack else {
+        guard self.makeRoomForPublisher() else {
             self.ledger.counters.requestsOverLimit &+= 1
             request.reject(.excessiveLoad, reason: "the track has too many publishers")
             return
