@@ -109,7 +109,8 @@ struct BenchIdleCommand: AsyncParsableCommand {
         discussion: """
             Opens sessions that do nothing and looks at the relay's resident memory, then subscribes each of them to one \
             track without objects and looks again. The relay has to run on this host (Linux). Its memory does not shrink \
-            when sessions end, so each measurement wants a relay that was just started.
+            when sessions end, so each measurement wants a relay that was just started. With --alpn it opens connections \
+            without anything on them instead, to any QUIC server: what the transport alone takes.
 
               moq bench idle moqt://127.0.0.1:4433 --insecure --sessions 2000 --relay-pid 4711
             """
@@ -123,6 +124,14 @@ struct BenchIdleCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("How many sessions to open, 1 to 8000.", valueName: "count"))
     var sessions = 1_000
+
+    @Option(
+        help: ArgumentHelp(
+            "Only open connections, for this application protocol (TLS ALPN).",
+            valueName: "protocol"
+        )
+    )
+    var alpn: String?
 
     @Flag(help: "Print one JSON object instead of text.")
     var json = false

@@ -70,13 +70,7 @@ struct ConnectionOptions: ParsableArguments {
             """,
             valueName: "name"
         ),
-        transform: { name in
-            guard let loop = PacketLoopKind(rawValue: name), PacketLoopKind.available.contains(loop) else {
-                let names = PacketLoopKind.available.map(\.rawValue).joined(separator: ", ")
-                throw ValidationError("unknown packet loop '\(name)', there are \(names)")
-            }
-            return loop
-        }
+        transform: { try Self.packetLoop(named: $0) }
     )
     var packetLoop: PacketLoopKind = .standard
 
@@ -100,6 +94,15 @@ struct ConnectionOptions: ParsableArguments {
             handler.logLevel = level
             return handler
         }
+    }
+
+    /// The packet loop of that name, if this system has it.
+    static func packetLoop(named name: String) throws -> PacketLoopKind {
+        guard let loop = PacketLoopKind(rawValue: name), PacketLoopKind.available.contains(loop) else {
+            let names = PacketLoopKind.available.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("unknown packet loop '\(name)', there are \(names)")
+        }
+        return loop
     }
 
     /// Sets what the options say about QUIC.

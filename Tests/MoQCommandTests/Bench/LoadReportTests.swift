@@ -69,6 +69,7 @@ struct LoadReportTests {
             target: target,
             draft: .draft18,
             packetLoop: .picoquic,
+            subscriberLoop: .epoll,
             congestionControl: "cubic",
             expectedCount: 1_007,
             isInterrupted: false,
@@ -91,6 +92,10 @@ struct LoadReportTests {
         #expect(json["command"] as? String == "fanout")
         #expect(json["url"] as? String == "moqt://127.0.0.1:1/")
         #expect(json["draft"] as? Int == 18)
+        #expect(json["loop"] as? String == "picoquic")
+        #expect(json["subscriber_loop"] as? String == "epoll")
+        #expect(json["tracks"] as? Int == 1)
+        #expect(json["bare"] as? Bool == false)
         #expect(json["rate"] as? Double == 30)
         #expect(json["seconds"] as? Double == 2)
         #expect(json["delivered_bytes"] as? Int == 2_000_000_000)
@@ -123,6 +128,17 @@ struct LoadReportTests {
         #expect((json["send_lag_us"] as? [String: Double])?["count"] == 0)
     }
 
+    @Test("Objects of several tracks are expected once for each reader of their track")
+    func tracks() throws {
+        var report = Self.report(target: nil, rate: 30)
+        report.plan.subscribers = 6
+        report.plan.tracks = 3
+        #expect(report.expectedDeliveries == 2_000)
+        #expect(report.plan.totalRate == 90)
+        #expect(report.text.contains("subscribers 6 on 3 tracks"))
+        #expect(try Self.parse(report)["tracks"] as? Int == 3)
+    }
+
     @Test("What does not apply is null, so that every name is always there")
     func nulls() throws {
         let full = try Self.parse(Self.report(target: "moqt://127.0.0.1:1/", rate: 30))
@@ -139,7 +155,7 @@ struct LoadReportTests {
         for part in [
             "sent 1000  unsent 7  delivered 1995 of 2000  lost 4  duplicated 3  late 2  corrupt 4",
             "8000.0 Mbit/s  1000.0 objects/s  over 2.00 s", "p50 1.50", "relay      cpu 3.00 s (1.50 s/GB)",
-            "lost       1 of 2 subscribers", "draft 18", "moqt://127.0.0.1:1/",
+            "lost       1 of 2 subscribers", "draft 18", "loop picoquic to epoll", "moqt://127.0.0.1:1/",
         ] {
             #expect(text.contains(part), "\(part) in \(text)")
         }

@@ -60,6 +60,7 @@ struct LoadTests {
         arguments: [
             ["throughput", "--size", "24", "--group-size", "1"],
             ["throughput", "--size", "70000", "--draft", "14"],
+            ["throughput", "--size", "1000", "--bare"],
             ["latency", "--rate", "100", "--drafts", "16"],
             ["fanout", "--subscribers", "3", "--size", "1100", "--datagrams", "--rate", "50"],
         ]
@@ -69,6 +70,32 @@ struct LoadTests {
         try Self.check(json, subscribers: arguments[0] == "fanout" ? 3 : 1)
         #expect(json["url"] is NSNull)
     }
+
+    @Test("With a track for each subscriber, each gets the objects of its own, which are due one after the other")
+    func spread() async throws {
+        let relay = try await RunningRelay()
+        let json = try await Self.json(
+            ["fanout", relay.url, "--fingerprint", relay.fingerprint, "--subscribers", "4", "--spread", "--rate", "50"]
+                + ["--group-size", "3"]
+        )
+        try Self.check(json)
+        #expect(json["tracks"] as? Int == 4)
+        // Four tracks for 0.3 s.
+        #expect((json["objects"] as? [String: Int])?["sent"] == 60)
+        let counters = try await relay.untilSessions(0)
+        #expect(counters["tracks"] == "0")
+        try await relay.stop()
+    }
+
+    #if os(Linux)
+    @Test("Publisher and subscriber can have different packet loops")
+    func differentLoops() async throws {
+        let json = try await Self.json(["throughput", "--loop", "epoll", "--subscriber-loop", "picoquic"])
+        try Self.check(json)
+        #expect(json["loop"] as? String == "epoll")
+        #expect(json["subscriber_loop"] as? String == "picoquic")
+    }
+    #endif
 
     @Test("A load that is interrupted says what was measured so far")
     func interrupted() async throws {
@@ -150,6 +177,15 @@ struct LoadTests {
         #expect((json["resident_before_bytes"] as? Int ?? 0) > 1 << 20)
         #expect(json["bytes_per_session"] is Double)
         #expect(json["bytes_per_subscription"] is Double)
+        let bare = try await Self.json(
+            ["idle", relay.url, "--fingerprint", relay.fingerprint, "--sessions", "5", "--alpn", "moqt-18"]
+                + ["--relay-pid", "\(relay.process.identifier)"],
+            timed: false
+        )
+        #expect(bare["sessions"] as? Int == 5)
+        #expect(bare["application_protocol"] as? String == "moqt-18")
+        #expect(bare["bytes_per_session"] is Double)
+        #expect(bare["bytes_per_subscription"] is NSNull)
         try await relay.untilSessions(0)
         try await relay.stop()
     }

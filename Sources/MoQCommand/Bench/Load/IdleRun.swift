@@ -24,6 +24,10 @@ struct IdleRun {
     func run() async throws {
         let relay = try RelayProcess(self.command.relayPid)
         let server = LoadServer(self.command.url, connection: self.command.connection, trust: self.command.trust)
+        if let alpn = self.command.alpn {
+            try await self.measureConnections(relay, server.speaking(alpn))
+            return
+        }
         let track = LoadPlan.makeTrack()
         let origin = try await QuietOrigin.start(track.namespace, at: server)
         do {
@@ -72,6 +76,21 @@ struct IdleRun {
         self.report(empty, idle, subscribed)
     }
 
+    /// The same with connections and nothing else.
+    private func measureConnections(_ relay: RelayProcess, _ server: LoadServer) async throws {
+        let clients = try await LoadClients(label: "bench-idle", to: server)
+        do {
+            try await clients.connect(Self.ballast, perSecond: nil) { _, _ in }
+            let empty = try await self.memory(of: relay)
+            try await clients.connect(self.command.sessions, perSecond: nil) { _, _ in }
+            self.report(empty, try await self.memory(of: relay), nil)
+        } catch {
+            await clients.stop()
+            throw error
+        }
+        await clients.stop()
+    }
+
     private func memory(of relay: RelayProcess) async throws -> UInt64 {
         try await Task.sleep(for: Self.pause)
         return try relay.usage().residentBytes
@@ -97,9 +116,9 @@ struct IdleRun {
         }
     }
 
-    private func report(_ empty: UInt64, _ idle: UInt64, _ subscribed: UInt64) {
+    private func report(_ empty: UInt64, _ idle: UInt64, _ subscribed: UInt64?) {
         let perSession = Self.difference(empty, idle) / Double(self.command.sessions)
-        let perSubscription = Self.difference(idle, subscribed) / Double(self.command.sessions)
+        let perSubscription = subscribed.map { Self.difference(idle, $0) / Double(self.command.sessions) }
         guard !self.command.json else {
             var json = JSONObject()
             json.add("command", .text("idle"))
@@ -107,19 +126,22 @@ struct IdleRun {
             json.add("sessions", UInt64(self.command.sessions))
             json.add("resident_before_bytes", empty)
             json.add("resident_with_sessions_bytes", idle)
-            json.add("resident_with_subscriptions_bytes", subscribed)
+            json.add("resident_with_subscriptions_bytes", subscribed.map { .integer($0) } ?? .null)
+            json.add("application_protocol", self.command.alpn.map { .text($0) } ?? .null)
             json.add("bytes_per_session", .decimal(perSession))
-            json.add("bytes_per_subscription", .decimal(perSubscription))
+            json.add("bytes_per_subscription", perSubscription.map { .decimal($0) } ?? .null)
             StandardStreams.say(json.rendered)
             return
         }
         StandardStreams.say("sessions          \(self.command.sessions)")
         StandardStreams.say(
-            "resident          \(Quantity.bytes(empty)), with sessions \(Quantity.bytes(idle)), "
-                + "with subscriptions \(Quantity.bytes(subscribed))"
+            "resident          \(Quantity.bytes(empty)), with sessions \(Quantity.bytes(idle))"
+                + (subscribed.map { ", with subscriptions \(Quantity.bytes($0))" } ?? "")
         )
         StandardStreams.say("per session       \(Quantity.decimal(perSession, digits: 0)) bytes")
-        StandardStreams.say("per subscription  \(Quantity.decimal(perSubscription, digits: 0)) bytes")
+        if let perSubscription {
+            StandardStreams.say("per subscription  \(Quantity.decimal(perSubscription, digits: 0)) bytes")
+        }
     }
 
     private static func difference(_ before: UInt64, _ after: UInt64) -> Double {

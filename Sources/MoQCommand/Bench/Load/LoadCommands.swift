@@ -9,12 +9,14 @@ struct BenchThroughputCommand: AsyncParsableCommand {
         abstract: "Send objects from one publisher to one subscriber as fast as they are taken.",
         discussion: """
             Without a URL, publisher and subscriber talk to each other over loopback, each with a thread of its own. With \
-            one, both are clients of that relay. Latencies contain the time that objects wait in the publisher's queue.
+            one, both are clients of that relay. Latencies contain the time that objects wait in the publisher's queue. \
+            With --bare the same payloads travel on one stream of the transport, without MoQ, for comparison.
 
               moq bench throughput --size 16384 --loop epoll
               moq bench throughput moqt://127.0.0.1:4433 --insecure --duration 30 --json
               moq bench throughput --size 1000 --datagrams
               moq bench throughput --size 1000 --group-size 1        (a stream for each object)
+              moq bench throughput --loop epoll --subscriber-loop picoquic
             """
     )
 
@@ -24,16 +26,24 @@ struct BenchThroughputCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How long a payload is.", valueName: "bytes"))
     var size = 16_384
 
+    @Flag(help: "Send the payloads on one stream of the transport, without MoQ; not for relays.")
+    var bare = false
+
     @OptionGroup(title: "Shape")
     var shape: LoadShapeOptions
 
     func validate() throws {
         try self.shape.check(size: self.size)
+        guard !self.bare || (self.options.url == nil && !self.shape.datagrams && self.shape.subgroups == 1) else {
+            throw ValidationError("--bare is for one stream without a relay: no url, --datagrams or --subgroups")
+        }
     }
 
     /// What the options ask for.
     var plan: LoadPlan {
-        LoadPlan("throughput", self.options, self.shape, size: self.size)
+        var plan = LoadPlan("throughput", self.options, self.shape, size: self.size)
+        plan.isBare = self.bare
+        return plan
     }
 
     func run() async throws {
@@ -93,7 +103,9 @@ struct BenchFanoutCommand: AsyncParsableCommand {
         abstract: "Send objects on schedule to many subscribers of one track.",
         discussion: """
             Every subscriber has a connection of its own; all of them share a socket and a thread. The objects begin when \
-            everybody is subscribed. A subscriber that is lost on the way is counted, and so is what it did not get.
+            everybody is subscribed. A subscriber that is lost on the way is counted, and so is what it did not get. With \
+            --spread each subscriber has a track of its own, and the objects of the tracks are due one after the other \
+            instead of all at once.
 
               moq bench fanout --subscribers 50 --rate 30 --size 5000
               moq bench fanout moqt://127.0.0.1:4433 --insecure --subscribers 1000 --ramp 200 \\
@@ -107,6 +119,9 @@ struct BenchFanoutCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How many subscribers there are, 1 to 8000.", valueName: "count"))
     var subscribers = 50
 
+    @Flag(help: "Give each subscriber a track of its own, with due times between those of the others.")
+    var spread = false
+
     @OptionGroup
     var crowd: LoadCrowdOptions
 
@@ -116,7 +131,9 @@ struct BenchFanoutCommand: AsyncParsableCommand {
 
     /// What the options ask for.
     var plan: LoadPlan {
-        self.crowd.plan("fanout", self.options, subscribers: self.subscribers)
+        var plan = self.crowd.plan("fanout", self.options, subscribers: self.subscribers)
+        plan.tracks = self.spread ? self.subscribers : 1
+        return plan
     }
 
     func run() async throws {

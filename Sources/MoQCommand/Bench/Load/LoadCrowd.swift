@@ -28,7 +28,7 @@ final class LoadCrowd {
     }
 
     private let loop: PacketLoop
-    private let track: FullTrackName
+    private let tracks: [FullTrackName]
     private let plan: LoadPlan
     private let configuration: MoQSessionConfiguration
     private let events: LoadEvents
@@ -51,7 +51,7 @@ final class LoadCrowd {
         events: LoadEvents
     ) {
         self.loop = loop
-        self.track = track
+        self.tracks = plan.trackNames(track)
         self.plan = plan
         self.configuration = configuration
         self.events = events
@@ -64,7 +64,8 @@ final class LoadCrowd {
     func join(_ transport: any WebTransportSession, profile: DraftProfile) {
         // The first ones are those that will stop reading.
         let isSlow = self.members.count < self.plan.slowSubscribers
-        let member = LoadSubscriber(track: self.track, tally: isSlow ? self.slowTally : self.tally) {
+        let track = self.tracks[self.members.count % self.tracks.count]
+        let member = LoadSubscriber(track: track, tally: isSlow ? self.slowTally : self.tally) {
             [weak self] event in
             self?.heard(event, isSlow: isSlow)
         }

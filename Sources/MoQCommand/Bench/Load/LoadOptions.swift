@@ -1,6 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 internal import ArgumentParser
+internal import PicoQuic
 
 /// What all loads have in common.
 struct LoadOptions: ParsableArguments {
@@ -34,6 +35,12 @@ struct LoadOptions: ParsableArguments {
     )
     var relayPid: Int32?
 
+    @Option(
+        help: ArgumentHelp("What carries the subscribers' packets, if not what --loop says.", valueName: "name"),
+        transform: { try ConnectionOptions.packetLoop(named: $0) }
+    )
+    var subscriberLoop: PacketLoopKind?
+
     @Flag(help: "Print one JSON object instead of text.")
     var json = false
 
@@ -42,6 +49,9 @@ struct LoadOptions: ParsableArguments {
 
     @OptionGroup(title: "Connection")
     var connection: ConnectionOptions
+
+    /// What carries the packets of the subscribers.
+    var loopOfSubscribers: PacketLoopKind { self.subscriberLoop ?? self.connection.packetLoop }
 
     func validate() throws {
         guard (.milliseconds(10)...Duration.seconds(86_400)).contains(self.duration.duration) else {

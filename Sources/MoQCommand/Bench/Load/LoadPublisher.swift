@@ -5,8 +5,8 @@ internal import MoQWire
 internal import PacketLoop
 internal import WebTransport
 
-/// The publishing side of a load: announces its namespace to a relay, or serves subscribers itself, and gives its one
-/// track to whoever asks. (loop)
+/// The publishing side of a load: announces its namespace to a relay, or serves subscribers itself, and gives its tracks
+/// to whoever asks. (loop)
 final class LoadPublisher: LoadSessionHandler {
     /// What it has done.
     struct Figures: Sendable {
@@ -21,7 +21,9 @@ final class LoadPublisher: LoadSessionHandler {
     }
 
     private let loop: PacketLoop
-    private let track: FullTrackName
+    private let namespace: TrackNamespace
+    /// The tracks by their numbers.
+    private let tracks: [FullTrackName: Int]
     private let announces: Bool
     private let events: LoadEvents
     private let pump: LoadPump
@@ -33,7 +35,8 @@ final class LoadPublisher: LoadSessionHandler {
     /// With `announces` the namespace is announced: relays need that, subscribers do not.
     init(loop: PacketLoop, track: FullTrackName, plan: LoadPlan, announces: Bool, events: LoadEvents) {
         self.loop = loop
-        self.track = track
+        self.namespace = track.namespace
+        self.tracks = Dictionary(uniqueKeysWithValues: zip(plan.trackNames(track), 0...))
         self.announces = announces
         self.events = events
         self.pump = LoadPump(loop: loop, plan: plan)
@@ -94,20 +97,20 @@ final class LoadPublisher: LoadSessionHandler {
 
     func sessionDidSetUp(_ session: MoQSession) {
         guard self.announces else { return }
-        self.publication = self.announce(self.track.namespace, in: session, self.events)
+        self.publication = self.announce(self.namespace, in: session, self.events)
     }
 
     func session(_ session: MoQSession, didReceive request: IncomingSubscribe) {
-        guard request.track == self.track else {
-            request.reject(.doesNotExist, reason: "only \(self.track) is published here")
+        guard let track = self.tracks[request.track] else {
+            request.reject(.doesNotExist, reason: "no such track is published here")
             return
         }
-        self.pump.attach(request.accept(largest: self.pump.largest))
+        self.pump.attach(request.accept(largest: self.pump.largest(of: track)), to: track)
     }
 
     func session(_ session: MoQSession, didReceive request: IncomingSubscribeNamespace) {
         request.accept()
-        request.publish(self.track.namespace)
+        request.publish(self.namespace)
         self.namespaceRequests.append(request)
         request.onCancelled = { [weak self, weak request] in
             self?.namespaceRequests.removeAll { $0 === request }

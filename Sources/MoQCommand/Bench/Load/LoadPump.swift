@@ -5,7 +5,7 @@ internal import MoQWire
 internal import PacketLoop
 internal import WebTransport
 
-/// Sends the objects of a load to the subscribers of its track, on schedule or as fast as they are taken. (loop)
+/// Sends the objects of a load to the subscribers of its tracks, one track after the other, on schedule or as fast as they are taken. (loop)
 ///
 /// While every subscriber's queue is full, objects wait; they keep the time at which they were due.
 final class LoadPump {
@@ -20,11 +20,13 @@ final class LoadPump {
     /// One subscription.
     private final class Outlet {
         let publisher: TrackPublisher
+        let track: Int
         /// The open subgroups of the group that is being sent.
         var lanes: [(any SubgroupConsumer)?]
 
-        init(_ publisher: TrackPublisher, lanes: Int) {
+        init(_ publisher: TrackPublisher, track: Int, lanes: Int) {
             self.publisher = publisher
+            self.track = track
             self.lanes = Array(repeating: nil, count: lanes)
         }
 
@@ -41,7 +43,9 @@ final class LoadPump {
     private let plan: LoadPlan
     private let payloads: LoadPayloads
     private var state = State.waiting
-    private var outlets: [Outlet] = []
+    /// The subscriptions of each track.
+    private var outlets: [[Outlet]]
+    /// How many objects were sent, on all tracks together: object 0 on the first, object 1 on the second.
     private var sequence: UInt64 = 0
     private var timer: LoopTimer?
     private var isPumping = false
@@ -56,14 +60,14 @@ final class LoadPump {
         self.loop = loop
         self.plan = plan
         self.payloads = LoadPayloads(length: plan.size, inOnePiece: plan.usesDatagrams)
+        self.outlets = Array(repeating: [], count: plan.tracks)
     }
 
-    /// How many subscriptions there are.
-    var outletCount: Int { self.outlets.count }
-
-    /// The largest location that was sent.
-    var largest: Location? {
-        self.sequence == 0 ? nil : self.location(of: self.sequence - 1)
+    /// The largest location that was sent on a track.
+    func largest(of track: Int) -> Location? {
+        let (tracks, track) = (UInt64(self.plan.tracks), UInt64(track))
+        guard self.sequence > track else { return nil }
+        return self.location(of: (self.sequence - 1 - track) / tracks * tracks + track)
     }
 
     /// Whether everything that was due has been sent.
@@ -71,11 +75,11 @@ final class LoadPump {
         if case .over = self.state { true } else { false }
     }
 
-    /// Adds a subscriber that was just accepted.
-    func attach(_ publisher: TrackPublisher) {
+    /// Adds a subscriber of a track that was just accepted.
+    func attach(_ publisher: TrackPublisher, to track: Int) {
         guard !publisher.isEnded else { return }
         publisher.delegate = self
-        self.outlets.append(Outlet(publisher, lanes: self.plan.subgroups))
+        self.outlets[track].append(Outlet(publisher, track: track, lanes: self.plan.subgroups))
         self.pump()
     }
 
@@ -89,7 +93,7 @@ final class LoadPump {
     func stop() {
         self.timer?.cancel()
         self.state = .over
-        for outlet in self.outlets {
+        for outlet in self.outlets.joined() {
             for lane in outlet.lanes.indices {
                 outlet.lanes[lane]?.finish()
                 outlet.lanes[lane] = nil
@@ -105,7 +109,7 @@ final class LoadPump {
         self.isPumping = true
         defer { self.isPumping = false }
         for _ in 0..<Self.batchesPerTurn {
-            guard self.outlets.contains(where: { $0.wantsObjects }) else {
+            guard self.outlets.contains(where: { $0.contains { $0.wantsObjects } }) else {
                 // Somebody's queue drains, or somebody wants objects again.
                 return
             }
@@ -154,7 +158,7 @@ final class LoadPump {
 
     private var hasRoomForDatagrams: Bool {
         !self.plan.usesDatagrams
-            || self.outlets.contains {
+            || self.outlets.joined().contains {
                 $0.publisher.session.transport.statistics.datagramsQueued < Self.maximumQueuedDatagrams
             }
     }
@@ -184,11 +188,13 @@ final class LoadPump {
     // MARK: - Objects
 
     private func location(of sequence: UInt64) -> Location {
-        Location(group: sequence / self.plan.groupSize, object: sequence % self.plan.groupSize)
+        let number = sequence / UInt64(self.plan.tracks)
+        return Location(group: number / self.plan.groupSize, object: number % self.plan.groupSize)
     }
 
     private func send(_ head: Bytes) {
         let location = self.location(of: self.sequence)
+        let outlets = self.outlets[Int(self.sequence % UInt64(self.plan.tracks))]
         self.sequence += 1
         if self.plan.usesDatagrams {
             let header = ObjectDatagram(
@@ -197,7 +203,7 @@ final class LoadPump {
                 objectID: location.object,
                 publisherPriority: 128
             )
-            for outlet in self.outlets {
+            for outlet in outlets {
                 outlet.publisher.receive(header, payload: head)
             }
             return
@@ -205,7 +211,7 @@ final class LoadPump {
         let lane = Int(location.object % UInt64(self.plan.subgroups))
         let isLast = location.object + UInt64(self.plan.subgroups) >= self.plan.groupSize
         let header = ObjectHeader(objectID: location.object, payloadLength: UInt64(self.payloads.length))
-        for outlet in self.outlets {
+        for outlet in outlets {
             if outlet.lanes[lane] == nil {
                 self.open(lane, of: outlet, at: location)
             }
@@ -237,7 +243,7 @@ final class LoadPump {
 
 extension LoadPump: TrackPublisherDelegate {
     func trackPublisher(_ publisher: TrackPublisher, didChangeForward forward: Bool) {
-        if !forward, let outlet = self.outlets.first(where: { $0.publisher === publisher }) {
+        if !forward, let outlet = self.outlet(of: publisher) {
             // What is left out must not look complete.
             for lane in outlet.lanes.indices {
                 outlet.lanes[lane]?.reset(.cancelled)
@@ -248,7 +254,7 @@ extension LoadPump: TrackPublisherDelegate {
     }
 
     func trackPublisherLargestObject(_ publisher: TrackPublisher) -> Location? {
-        self.largest
+        self.outlet(of: publisher).flatMap { self.largest(of: $0.track) }
     }
 
     func trackPublisherDidDrain(_ publisher: TrackPublisher) {
@@ -256,7 +262,13 @@ extension LoadPump: TrackPublisherDelegate {
     }
 
     func trackPublisher(_ publisher: TrackPublisher, didEnd end: TrackPublisherEnd) {
-        self.outlets.removeAll { $0.publisher === publisher }
+        if let track = self.outlet(of: publisher)?.track {
+            self.outlets[track].removeAll { $0.publisher === publisher }
+        }
         self.pump()
+    }
+
+    private func outlet(of publisher: TrackPublisher) -> Outlet? {
+        self.outlets.joined().first { $0.publisher === publisher }
     }
 }

@@ -11,8 +11,9 @@ struct LoadReport: Sendable {
     var target: String?
     /// The draft that the subscribers spoke.
     var draft: DraftVersion?
-    /// What carried our packets, and what decided how many.
+    /// What carried our packets, those of the subscribers too, and what decided how many.
     var packetLoop: PacketLoopKind
+    var subscriberLoop: PacketLoopKind
     var congestionControl: String
     /// How many measured objects were due, or were sent when nothing was due at a time of its own.
     var expectedCount: UInt64
@@ -35,7 +36,7 @@ struct LoadReport: Sendable {
     /// How many objects arrived in that time.
     var objects: UInt64 { self.last.crowd.objects - self.first.crowd.objects }
     /// How many deliveries there should have been of what was sent.
-    var expectedDeliveries: UInt64 { self.final.publisher.measured * UInt64(self.plan.readers) }
+    var expectedDeliveries: UInt64 { self.plan.deliveries(of: self.final.publisher.measured) }
     /// How many of them there were not.
     var lost: UInt64 {
         let arrived = self.final.crowd.delivered + self.final.crowd.tooOld
@@ -84,15 +85,18 @@ struct LoadReport: Sendable {
         var json = JSONObject()
         json.add("command", .text(self.plan.name))
         json.add("url", self.target.map { .text($0) } ?? .null)
-        json.add("draft", self.draft.map { UInt64($0.number) })
+        json.add("draft", self.draft.map { .integer(UInt64($0.number)) } ?? .null)
         json.add("loop", .text(self.packetLoop.rawValue))
+        json.add("subscriber_loop", .text(self.subscriberLoop.rawValue))
         json.add("congestion_control", .text(self.congestionControl))
         json.add("subscribers", UInt64(self.plan.subscribers))
+        json.add("tracks", UInt64(self.plan.tracks))
         json.add("rate", self.plan.rate.map { .decimal($0) } ?? .null)
         json.add("size", UInt64(self.plan.size))
         json.add("group_size", self.plan.groupSize)
         json.add("subgroups", UInt64(self.plan.subgroups))
         json.add("datagrams", .bool(self.plan.usesDatagrams))
+        json.add("bare", .bool(self.plan.isBare))
         json.add("warm_up_seconds", .decimal(Quantity.seconds(self.plan.warmUp)))
         json.add("seconds", .decimal(self.seconds))
         json.add("interrupted", .bool(self.isInterrupted))
@@ -204,13 +208,22 @@ struct LoadReport: Sendable {
     }
 
     private var heading: String {
-        let draft = self.draft.map { "draft \($0.number)" } ?? "no draft"
+        let draft = self.draft.map { "draft \($0.number)" } ?? (self.plan.isBare ? "without MoQ" : "no draft")
         let pace = self.plan.rate.map { "\(Self.text($0)) objects/s" } ?? "objects"
-        return "\(self.plan.name)  \(pace) of \(self.plan.size) bytes"
-            + (self.plan.usesDatagrams
-                ? " in datagrams" : " in groups of \(self.plan.groupSize), subgroups \(self.plan.subgroups)")
-            + ", subscribers \(self.plan.subscribers), \(draft), loop \(self.packetLoop.rawValue), "
-            + "\(self.congestionControl), \(self.target ?? "direct")"
+        var shape = " in groups of \(self.plan.groupSize), subgroups \(self.plan.subgroups)"
+        if self.plan.isBare {
+            shape = " on one stream"
+        } else if self.plan.usesDatagrams {
+            shape = " in datagrams"
+        }
+        let tracks = self.plan.tracks > 1 ? " on \(self.plan.tracks) tracks" : ""
+        var loop = self.packetLoop.rawValue
+        if self.subscriberLoop != self.packetLoop {
+            loop += " to \(self.subscriberLoop.rawValue)"
+        }
+        return "\(self.plan.name)  \(pace) of \(self.plan.size) bytes\(shape), subscribers "
+            + "\(self.plan.subscribers)\(tracks), \(draft), loop \(loop), \(self.congestionControl), "
+            + "\(self.target ?? "direct")"
     }
 
     private static func text(_ value: Double) -> String {

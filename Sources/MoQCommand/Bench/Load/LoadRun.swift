@@ -39,7 +39,12 @@ struct LoadRun {
 
     /// Makes the load. `interrupted` ends it early, and a signal decides that.
     func measure(_ interrupted: Outcome<Int32>) async throws -> (report: LoadReport, failure: CommandFailure?) {
-        let stage = try await LoadStage.start(self.plan, self.options)
+        let stage: any LoadScene
+        if self.plan.isBare {
+            stage = try await BareStage.start(self.plan, self.options)
+        } else {
+            stage = try await LoadStage.start(self.plan, self.options)
+        }
         // Until here a signal ends the process at once.
         SignalWatch.process.onStop { interrupted.succeed($0) }
         do {
@@ -55,13 +60,13 @@ struct LoadRun {
         }
     }
 
-    private func measure(_ stage: LoadStage, _ interrupted: Outcome<Int32>) async throws -> LoadReport {
+    private func measure(_ stage: any LoadScene, _ interrupted: Outcome<Int32>) async throws -> LoadReport {
         let isOver = { interrupted.result != nil || stage.events.broken.result != nil }
         let schedule = LoadSchedule(
             start: BenchClock.now + Self.lead,
             warmUp: self.plan.warmUp,
             duration: self.plan.duration,
-            rate: self.plan.rate
+            rate: self.plan.totalRate
         )
         let length = Quantity.clock(seconds: Quantity.seconds(self.plan.warmUp + self.plan.duration))
         StandardStreams.note("bench: subscribers \(self.plan.subscribers), objects for \(length)\n")
@@ -83,6 +88,7 @@ struct LoadRun {
             target: self.options.url?.url.description,
             draft: try await stage.draft(),
             packetLoop: self.options.connection.packetLoop,
+            subscriberLoop: self.options.loopOfSubscribers,
             congestionControl: self.options.connection.congestionControl,
             expectedCount: wasCutShort || self.plan.rate == nil ? final.publisher.measured : schedule.measuredCount,
             isInterrupted: interrupted.result != nil,
@@ -113,13 +119,13 @@ struct LoadRun {
     }
 
     /// Waits until everything has arrived, or nothing arrives any more.
-    private func drain(_ stage: LoadStage) async throws -> LoadStage.Sample {
+    private func drain(_ stage: any LoadScene) async throws -> LoadStage.Sample {
         let began = BenchClock.now
         var sample = try await stage.sample()
         var quietSince = began
         while stage.events.broken.result == nil {
-            let readers = UInt64(self.plan.readers)
-            if sample.publisher.isOver, sample.crowd.delivered >= sample.publisher.measured * readers { break }
+            let expected = self.plan.deliveries(of: sample.publisher.measured)
+            if sample.publisher.isOver, sample.crowd.delivered >= expected { break }
             try await Task.sleep(for: .nanoseconds(Int64(Self.step)))
             let next = try await stage.sample()
             let now = BenchClock.now
@@ -133,7 +139,7 @@ struct LoadRun {
         return try await stage.sample()
     }
 
-    private func showProgress(_ stage: LoadStage, since first: LoadStage.Sample) async throws {
+    private func showProgress(_ stage: any LoadScene, since first: LoadStage.Sample) async throws {
         let now = try await stage.sample()
         let seconds = Double(now.crowd.time - first.crowd.time) / 1e9
         let bytes = now.crowd.bytes - first.crowd.bytes

@@ -14,7 +14,7 @@ struct LoadServer: Sendable {
     /// The port.
     let port: UInt16
     /// How connections are made.
-    let quic: QUICConfiguration
+    private(set) var quic: QUICConfiguration
     /// How sessions are.
     let session: MoQSessionConfiguration
 
@@ -70,6 +70,20 @@ struct LoadServer: Sendable {
         session.setup.authority = authority
         session.setup.path = path
         self.session = session
+    }
+
+    /// The same server, with another packet loop on this side.
+    func carried(by packetLoop: PacketLoopKind) -> LoadServer {
+        var server = self
+        server.quic.packetLoop = packetLoop
+        return server
+    }
+
+    /// The same server, asked for another application protocol.
+    func speaking(_ applicationProtocol: String) -> LoadServer {
+        var server = self
+        server.quic.applicationProtocols = [applicationProtocol]
+        return server
     }
 
     /// How sessions are, whatever the server.

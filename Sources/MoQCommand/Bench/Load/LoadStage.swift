@@ -8,7 +8,7 @@ internal import PicoQuic
 internal import WebTransport
 
 /// The publisher and the subscribers of a load, each side on a loop with a thread of its own.
-final class LoadStage: Sendable {
+final class LoadStage: LoadScene {
     /// Everything that was counted, in one look at each side.
     struct Sample: Sendable {
         var publisher: LoadPublisher.Figures
@@ -70,6 +70,7 @@ final class LoadStage: Sendable {
         let track = LoadPlan.makeTrack()
         if let url = options.url {
             let server = LoadServer(url, connection: options.connection, trust: options.trust)
+            let readers = server.carried(by: options.loopOfSubscribers)
             let clients = try await LoadClients(label: "bench-pub", to: server)
             let loop = clients.loop
             let basis = PublisherBasis.clients(clients)
@@ -84,7 +85,7 @@ final class LoadStage: Sendable {
                     publisher.value.join(transport, profile: profile, configuration: server.session)
                 }
                 try await events.wait(for: events.announced, "the relay did not answer the publisher's namespace")
-                return try await self.fill(plan, server, track, events, relay, basis, publisher)
+                return try await self.fill(plan, readers, track, events, relay, basis, publisher)
             } catch {
                 await basis.stop()
                 throw error
@@ -101,6 +102,7 @@ final class LoadStage: Sendable {
             let port = try await server.start(on: .loopback(port: 0)).port
             guard let publisher = cell.bound else { throw CommandFailure("the publisher did not start") }
             let target = LoadServer(port: port, fingerprint: fingerprint, connection: options.connection)
+                .carried(by: options.loopOfSubscribers)
             return try await self.fill(plan, target, track, events, relay, basis, publisher)
         } catch {
             await basis.stop()
