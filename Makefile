@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap build release test test-asan test-tsan test-threadcheck chaos fuzz
-.PHONY: interop demo format lint layering clean distclean
+.PHONY: bench soak interop demo format lint layering clean distclean
 
 # Where Scripts/bootstrap puts picoquic; a PKG_CONFIG_PATH of your own is searched after it.
 export PKG_CONFIG_PATH := $(CURDIR)/.deps/lib/pkgconfig$(if $(PKG_CONFIG_PATH),:$(PKG_CONFIG_PATH))
@@ -53,6 +53,13 @@ build: bootstrap ## debug build
 
 release: bootstrap ## release build of the moq command
 	swift build -c release --product moq
+
+bench: release ## every figure that docs/performance.md has a target for, remade there in less than half an hour
+	-Tests/Interop/run --install
+	Scripts/bench --docs
+
+soak: release ## a relay under mixed load for SECONDS=3600: nothing lost, memory flat; RELAY_OPTIONS goes to the relay
+	Scripts/soak --seconds $(or $(SECONDS),3600)
 
 interop: build ## only the interop run, against aiomoqt
 	@Tests/Interop/run --moq .build/debug/moq
