@@ -345,6 +345,30 @@ struct ViolationTests {
         #expect(harness.session.counters.liveStreamsIn == 0)
     }
 
+    @Test(
+        "Of two offers with one alias the second ends the session, and who accepted it is told",
+        arguments: DraftProfile.all
+    )
+    func duplicateAliasOfOffers(profile: DraftProfile) throws {
+        let harness = try RawHarness.established(profile, peer: .client)
+        var offers: [IncomingPublish] = []
+        harness.handler.onPublish = { offers.append($0) }
+        for (index, name) in ["one", "other"].enumerated() {
+            let track = FullTrackName(namespace: TrackNamespace(path: "live"), name: name)
+            let id = harness.peerID(UInt64(index))
+            try harness.peer.request(.publish(Publish(requestID: id, track: track, trackAlias: TrackAlias(5))))
+        }
+        harness.run()
+        let consumers = offers.map { offer in
+            let consumer = CollectingConsumer()
+            offer.accept(consumer: consumer)
+            return consumer
+        }
+        harness.run()
+        #expect(harness.session.closure?.code == .duplicateTrackAlias)
+        #expect(consumers.map { $0.ends.map(\.cause) } == [[.sessionClosed], [.sessionClosed]])
+    }
+
     @Test("Two tracks with one alias", arguments: DraftProfile.all, roles)
     func duplicateAlias(profile: DraftProfile, role: Role) throws {
         try self.expectClose(.duplicateTrackAlias, profile, peer: role) {

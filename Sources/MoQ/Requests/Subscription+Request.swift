@@ -121,7 +121,7 @@ extension Subscription: OutgoingRequest {
         self.link?.retire()
         switch self.machine.terminated() {
         case .pending:
-            self.fail(MoQError(closure))
+            self.fail(MoQError(closure), .sessionClosed)
         case .established, .draining:
             self.end(
                 TrackEnd(cause: .sessionClosed, status: .internalError, reason: "session closed: \(closure)")

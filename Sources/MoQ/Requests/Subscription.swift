@@ -129,7 +129,7 @@ public final class Subscription {
             self.session.withdraw(self)
         }
         if action == .cancel(wasEstablished: false) {
-            self.fail(error)
+            self.fail(error, .cancelled)
         } else {
             self.end(TrackEnd(cause: .cancelled, status: .internalError, reason: error.message))
         }
@@ -359,13 +359,19 @@ public final class Subscription {
         self.perform(self.machine.graceTimerFired(now: now, hasProgress: hasProgress))
     }
 
-    func fail(_ error: MoQError) {
+    /// Ends a subscription that has not become active.
+    func fail(_ error: MoQError, _ cause: TrackEnd.Cause = .cancelledByPeer) {
         self.forget()
         self.session.dropHeldDatagrams()
+        let consumer = self.consumer
         self.consumer = nil
-        let response = self.response
+        guard let response = self.response else {
+            // Who accepts an offer has nothing but a consumer that could be told.
+            consumer?.trackEnded(TrackEnd(cause: cause, status: .internalError, reason: error.message))
+            return
+        }
         self.response = nil
-        response?(.failure(error))
+        response(.failure(error))
     }
 
     /// Ends a subscription that was active.
