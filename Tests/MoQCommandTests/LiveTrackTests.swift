@@ -132,7 +132,8 @@ struct LiveTrackTests {
         // A stream must not go on behind an object that it leaves out.
         #expect(scene.recorder.subgroups.map(\.group) == [7, 7])
         #expect(scene.recorder.subgroups.last?.isFirstObject == false)
-        #expect(scene.recorder.ends == ["cancelled", "finished"])
+        // The second stream lacks what was left out in between, and does not look complete either.
+        #expect(scene.recorder.ends == ["cancelled", "cancelled"])
         scene.close()
     }
 
