@@ -375,4 +375,39 @@ struct MalformedTrackTests {
             #expect(scene.harness.session.isOpen)
         }
     }
+
+    @Test("A malformed fetch fails a subscription to its track that is not answered yet", arguments: DraftProfile.all)
+    func unanswered(profile: DraftProfile) throws {
+        let harness = try RawHarness.established(profile, peer: .server)
+        let fetched = CollectingFetch()
+        let receiver = harness.session.fetch(
+            FetchRequest(track: Harness.track, from: Location(group: 1, object: 0), through: .group(9)),
+            consumer: fetched
+        ) { fetched.responses.append($0) }
+        let consumer = CollectingConsumer()
+        let subscription = harness.session.subscribe(SubscribeRequest(track: Harness.track), consumer: consumer) {
+            consumer.responses.append($0)
+        }
+        harness.run()
+        let id = try #require(receiver.requestID)
+        try harness.peer.reply(.fetchOk(FetchOk(requestID: id, endOfTrack: false, end: .group(9))))
+        let bytes = try harness.peer.fetchStream(id) { encoder, bytes in
+            var object = FetchObjectHeader.plain(1, 0, count: 1)
+            try encoder.encode(object, into: &bytes)
+            bytes += [1]
+            object.location.object = 1
+            object.publisherPriority = 3
+            try encoder.encode(object, into: &bytes)
+            bytes += [1]
+        }
+        try harness.peer.send(uni: bytes)
+        harness.run()
+        #expect(fetched.outcomes.map(\.resetCode) == [.malformedTrack])
+        #expect(consumer.responses.map { $0.failure?.code } == [.cancelledByPeer])
+        #expect(consumer.ends.isEmpty, "only what was accepted ends")
+        #expect(subscription.state == .ended)
+        #expect(harness.session.counters.liveSubscriptions == 0)
+        #expect(harness.session.counters.liveRequests == 0)
+        #expect(harness.session.isOpen)
+    }
 }

@@ -46,7 +46,7 @@ public final class IncomingPublish {
     /// Accepts the offer (PUBLISH_OK). `consumer` gets the objects, and once and last that the track ended.
     ///
     /// With `forward` false the publisher sends none until
-    /// ``Subscription/update(forward:priority:filter:objectDeliveryTimeout:subgroupDeliveryTimeout:newGroupRequest:response:)``
+    /// ``Subscription/update(forward:priority:filter:objectDeliveryTimeout:subgroupDeliveryTimeout:newGroupRequest:tokens:response:)``
     /// says otherwise. A subscription of this side to the same track that is not answered yet is cancelled in favour of this one. When
     /// the offer is gone already, the subscription that comes back has ended and `consumer` is told so from the loop.
     @discardableResult

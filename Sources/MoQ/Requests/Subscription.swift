@@ -406,11 +406,18 @@ public final class Subscription {
         }
         if action == .endLocally {
             self.link?.retire()
+        } else if let link = self.link {
+            link.cancel(.malformedTrack)
         } else {
-            self.link?.cancel(.malformedTrack)
+            self.session.withdraw(self)
         }
         self.session.totals.malformedTracks &+= 1
-        self.end(TrackEnd(cause: .malformed, status: .malformedTrack, reason: error.reason))
+        if action == .cancel(wasEstablished: false) {
+            // A fetch of the same track has found out.
+            self.fail(MoQError(code: .cancelledByPeer, message: error.reason), .malformed)
+        } else {
+            self.end(TrackEnd(cause: .malformed, status: .malformedTrack, reason: error.reason))
+        }
         self.session.endRequests(forMalformed: self.track, error)
     }
 
