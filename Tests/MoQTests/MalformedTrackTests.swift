@@ -384,13 +384,14 @@ struct MalformedTrackTests {
             FetchRequest(track: Harness.track, from: Location(group: 1, object: 0), through: .group(9)),
             consumer: fetched
         ) { fetched.responses.append($0) }
+        harness.run()
+        let id = try #require(receiver.requestID)
+        try harness.peer.reply(.fetchOk(FetchOk(requestID: id, endOfTrack: false, end: .group(9))))
         let consumer = CollectingConsumer()
         let subscription = harness.session.subscribe(SubscribeRequest(track: Harness.track), consumer: consumer) {
             consumer.responses.append($0)
         }
         harness.run()
-        let id = try #require(receiver.requestID)
-        try harness.peer.reply(.fetchOk(FetchOk(requestID: id, endOfTrack: false, end: .group(9))))
         let bytes = try harness.peer.fetchStream(id) { encoder, bytes in
             var object = FetchObjectHeader.plain(1, 0, count: 1)
             try encoder.encode(object, into: &bytes)
