@@ -25,7 +25,9 @@ public struct NamespaceFeedMachine: ~Copyable {
     /// Where the subscription is.
     public private(set) var state: State = .pending
 
-    private let prefix: TrackNamespace
+    /// What the reported namespaces begin with.
+    public private(set) var prefix: TrackNamespace
+
     private let reportsNamespaces: Bool
     private var reported: Set<TrackNamespace> = []
 
@@ -71,6 +73,14 @@ public struct NamespaceFeedMachine: ~Copyable {
             return nil
         }
         return self.reported.remove(suffix)
+    }
+
+    /// The peer follows another prefix from now on (draft-18 §10.9.2, "Updating Namespace Subscriptions"). What was reported
+    /// and begins with both stays reported; the rest is no concern of the peer any more, so that nothing is said about it.
+    public mutating func move(to prefix: TrackNamespace) {
+        let old = self.prefix
+        self.prefix = prefix
+        self.reported = Set(self.reported.compactMap { old.appending($0).suffix(after: prefix) })
     }
 
     /// The suffix that stands for a namespace in messages about its tracks, or nil when nothing can be said about it.

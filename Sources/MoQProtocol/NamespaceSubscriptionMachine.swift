@@ -80,6 +80,23 @@ public struct NamespaceSubscriptionMachine: ~Copyable {
         }
     }
 
+    /// The peer reports what begins with another prefix from now on (draft-18 §10.9.2, "Updating Namespace Subscriptions").
+    /// What exists and begins with both is still there. Returns the suffixes, behind the old prefix, of the others, of which
+    /// nothing more will be heard.
+    public mutating func moved(from old: TrackNamespace, to new: TrackNamespace) -> [TrackNamespace] {
+        var kept: Set<TrackNamespace> = []
+        var gone: [TrackNamespace] = []
+        for suffix in self.suffixes {
+            if let other = old.appending(suffix).suffix(after: new) {
+                kept.insert(other)
+            } else {
+                gone.append(suffix)
+            }
+        }
+        self.suffixes = kept
+        return gone
+    }
+
     /// Either side ends the subscription, or the session closes. Returns in which state that was.
     public mutating func ended() -> State {
         let state = self.state

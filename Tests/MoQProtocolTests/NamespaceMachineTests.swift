@@ -52,6 +52,40 @@ struct NamespaceMachineTests {
         )
     }
 
+    @Test("A feed that moves keeps what begins with both prefixes, and forgets the rest")
+    func movedFeed() {
+        var machine = NamespaceFeedMachine(prefix: self.prefix, reportsNamespaces: true)
+        _ = machine.accept()
+        for path in ["a/b/c", "a/d"] {
+            _ = machine.publish(TrackNamespace(path: path))
+        }
+        machine.move(to: self.inside)
+        var sent = [machine.publish(TrackNamespace(path: "a/b/c")), machine.withdraw(TrackNamespace(path: "a/d"))]
+        sent += [machine.publish(TrackNamespace(path: "a/b/e")), machine.withdraw(TrackNamespace(path: "a/b/c"))]
+        machine.move(to: TrackNamespace())
+        sent += [machine.publish(TrackNamespace(path: "a/b/e")), machine.publish(TrackNamespace(path: "a/d"))]
+        let c = TrackNamespace(path: "c")
+        #expect(sent == [nil, nil, TrackNamespace(path: "e"), c, nil, TrackNamespace(path: "a/d")])
+        #expect(machine.prefix == TrackNamespace())
+    }
+
+    @Test("A subscriber that moves knows what begins with both prefixes, and is told what is out of sight")
+    func movedSubscription() throws {
+        var machine = NamespaceSubscriptionMachine(limit: 2)
+        try machine.receivedOk()
+        for path in ["b/c", "d"] {
+            _ = try machine.receivedNamespace(TrackNamespace(path: path))
+        }
+        var gone = [machine.moved(from: self.prefix, to: self.inside)]
+        var suffixes = [machine.suffixes]
+        gone.append(machine.moved(from: self.inside, to: TrackNamespace()))
+        suffixes.append(machine.suffixes)
+        gone.append(machine.moved(from: TrackNamespace(), to: TrackNamespace(path: "x")))
+        #expect(gone == [[TrackNamespace(path: "d")], [], [TrackNamespace(path: "a/b/c")]])
+        #expect(suffixes == [[TrackNamespace(path: "c")], [TrackNamespace(path: "a/b/c")]])
+        #expect(machine.suffixes.isEmpty)
+    }
+
     @Test("An announcement is answered once and ends once")
     func announcement() throws {
         var machine = AnnouncementMachine()

@@ -14,6 +14,10 @@ struct NamespaceTests {
         Set(paths.map { TrackNamespace(path: $0) })
     }
 
+    private static func space(_ path: String) -> TrackNamespace {
+        TrackNamespace(path: path)
+    }
+
     @Test(
         "A follower hears of what is there, of what comes and of what goes",
         arguments: DraftPair.all.filter { $0.subscriber.hasNamespaceReports }
@@ -179,6 +183,96 @@ struct NamespaceTests {
         try again.subscribe("a/b/c", number: 5)
         world.settle()
         #expect(again.isAccepted)
+        world.closeAll()
+    }
+
+    @Test(
+        "Who follows another prefix hears of what is there and comes, and no more of the old",
+        arguments: DraftProfile.all
+    )
+    func moves(_ draft: DraftProfile) throws {
+        let world = RelayWorld()
+        let publisher = world.connect(draft)
+        let announced = ["a/one", "a/b/one", "c/one"].map { publisher.announce($0) }
+        world.settle()
+        let followed = world.connect(.draft18).follow("a")
+        world.settle()
+        #expect(Set(followed.events) == [.published(Self.space("a/one")), .published(Self.space("a/b/one"))])
+        var moves: [RequestErrorCode?] = []
+        func move(to path: String) {
+            followed.subscription?.update(prefix: TrackNamespace(path: path)) { result in
+                if case .failure(let error) = result {
+                    moves.append(error.requestError)
+                } else {
+                    moves.append(nil)
+                }
+            }
+            world.settle()
+        }
+        move(to: "a/b")
+        #expect(followed.events.dropFirst(2) == [.withdrawn(Self.space("a/one"))])
+        move(to: "c")
+        #expect(followed.events.dropFirst(3) == [.withdrawn(Self.space("a/b/one")), .published(Self.space("c/one"))])
+        announced[1].publication?.withdraw()
+        _ = publisher.announce("a/two")
+        _ = publisher.announce("c/two")
+        world.settle()
+        announced[2].publication?.withdraw()
+        world.settle()
+        #expect(followed.events.dropFirst(5) == [.published(Self.space("c/two")), .withdrawn(Self.space("c/one"))])
+        #expect(world.live.namespaceSubscriptions == 1)
+        move(to: ".session")
+        #expect(moves == [nil, nil, .doesNotExist])
+        #expect(world.live.namespaceSubscriptions == 0)
+        #expect(followed.events.count == 8)
+        world.closeAll()
+    }
+
+    @Test("A move to a prefix that overlaps with another one of the session is refused, and ends the request")
+    func movesIntoOverlap() throws {
+        let world = RelayWorld()
+        let client = world.connect(.draft18)
+        let raws = (0..<2).map { _ in RawNamespaceSubscriber(client: client) }
+        for (index, path) in ["a", "b"].enumerated() {
+            try raws[index].subscribe(path, number: UInt64(index))
+        }
+        world.settle()
+        try raws[1].move(to: "a/c", number: 2)
+        world.settle()
+        guard case .requestError(let error) = raws[1].answers.last else {
+            Issue.record("\(raws[1].answers)")
+            return
+        }
+        #expect(error.code == .prefixOverlap)
+        #expect(raws[1].isFinished && !raws[0].isFinished)
+        #expect(world.live.namespaceSubscriptions == 1)
+        world.closeAll()
+    }
+
+    @Test("Who follows the tracks of another prefix is offered those, and keeps what it has")
+    func movesTracks() throws {
+        let world = RelayWorld()
+        let publisher = world.connect(.draft18)
+        let old = publisher.publish("a")
+        _ = publisher.publish("b")
+        let viewer = world.connect(.draft18)
+        let consumer = RecordingConsumer()
+        viewer.onPublish = { $0.accept(forward: true, consumer: consumer) }
+        let subscription = viewer.session.subscribeTracks(
+            TrackNamespace(path: "a"),
+            events: { _ in },
+            response: { _ in }
+        )
+        world.settle()
+        subscription.update(prefix: TrackNamespace(path: "b"))
+        world.settle()
+        _ = publisher.publish("a", "late")
+        _ = publisher.publish("b", "late")
+        old.send(group: 0, count: 2)
+        world.settle()
+        #expect(viewer.publishes.map(\.track.namespace.description) == ["a", "b", "b"])
+        #expect(consumer.completeLocations.count == 2)
+        #expect(consumer.ends.isEmpty)
         world.closeAll()
     }
 

@@ -37,6 +37,15 @@ final class RawNamespaceSubscriber: ReceiveStreamReader {
         try stream.send.write(Bytes(codec.encode(.subscribeNamespace(request))))
     }
 
+    /// Asks to follow another prefix. To be called when the request was accepted.
+    func move(to path: String, number: UInt64) throws {
+        let codec = MessageCodec(profile: self.client.session.profile, role: .client)
+        let id = RequestID(Self.firstID + 2 * number)
+        self.context = .responder(.subscribeNamespace, answering: .requestUpdate)
+        let update = RequestUpdate(requestID: id, namespacePrefix: TrackNamespace(path: path))
+        try self.send?.write(Bytes(codec.encode(.requestUpdate(update))))
+    }
+
     /// Takes the request back.
     func cancel() throws {
         try self.send?.finish()

@@ -17,7 +17,7 @@ public final class IncomingSubscribeNamespace {
         self.entry.reject(.internalError, reason: "the request was not answered")
     }
 
-    /// What the peer sent. A SUBSCRIBE_TRACKS looks like a SUBSCRIBE_NAMESPACE that is interested in tracks.
+    /// What the peer sent first. A SUBSCRIBE_TRACKS looks like a SUBSCRIBE_NAMESPACE that is interested in tracks.
     public var request: SubscribeNamespace {
         self.entry.request
     }
@@ -28,9 +28,9 @@ public final class IncomingSubscribeNamespace {
         self.entry.link.kind == .subscribeTracks
     }
 
-    /// What the namespaces begin with.
+    /// What the namespaces begin with: what the peer asked for first, or the prefix that was accepted last.
     public var prefix: TrackNamespace {
-        self.entry.request.prefix
+        self.entry.prefix
     }
 
     /// The session it came in.
@@ -42,6 +42,16 @@ public final class IncomingSubscribeNamespace {
     public var onCancelled: (() -> Void)? {
         get { self.entry.onCancelled }
         set { self.entry.onCancelled = newValue }
+    }
+
+    /// Called when the peer wants to follow another prefix from now on (draft-18 §10.9.2, "Updating Namespace Subscriptions").
+    /// Answer before it returns. Without it, and without an answer, the peer gets an error, which ends the request: then
+    /// ``onCancelled`` is called.
+    ///
+    /// A prefix that overlaps with another one of the session is refused before (PREFIX_OVERLAP).
+    public var onPrefixUpdate: ((IncomingPrefixUpdate) -> Void)? {
+        get { self.entry.onPrefixUpdate }
+        set { self.entry.onPrefixUpdate = newValue }
     }
 
     /// Accepts the request; call ``publish(_:)`` for each namespace that exists afterwards.

@@ -5,8 +5,8 @@ public import MoQWire
 
 /// A request of this side to be told of namespaces, or to be offered the tracks in them. Loop only.
 public final class NamespaceSubscription {
-    /// What the namespaces begin with.
-    public let prefix: TrackNamespace
+    /// What the namespaces begin with. Another one once the peer has accepted ``update(prefix:tokens:response:)``.
+    public private(set) var prefix: TrackNamespace
     /// The session.
     public let session: MoQSession
 
@@ -19,6 +19,9 @@ public final class NamespaceSubscription {
     private var response: ((Result<Void, MoQError>) -> Void)?
     /// The announcements that are reports for this subscription, by suffix, in drafts that report in this way.
     private var announcements: [TrackNamespace: ReceivedAnnouncement] = [:]
+    private let updates = OutgoingUpdates()
+    /// The prefix that the peer was asked to report from now on.
+    private var nextPrefix: TrackNamespace?
 
     init(
         session: MoQSession,
@@ -63,6 +66,65 @@ public final class NamespaceSubscription {
             self.session.withdraw(self)
         }
         self.tellEnd(state, MoQError(code: .cancelled, message: "the subscription was cancelled"), isPlanned: true)
+    }
+
+    /// Follows another prefix from now on (draft-18 §10.9.2, "Updating Namespace Subscriptions", and §10.2.14). `tokens` are
+    /// what allows that; those that are configured for all requests do not come with updates.
+    ///
+    /// When the peer accepts, ``prefix`` is the new one; then `response` is called, and each namespace that exists and does not
+    /// begin with it is told as withdrawn, because nothing more will be heard of it. What is new under it comes as it does
+    /// after a SUBSCRIBE_NAMESPACE. Tracks that were offered before stay, since each is a subscription of its own.
+    ///
+    /// `response` is called once, on the loop; it fails at once when the subscription is not established, while another prefix
+    /// waits for its answer, with ``MoQError/Code/prefixOverlap`` when the session follows a prefix in the same way that
+    /// overlaps with the new one, and when the draft has no such update, as those before 18. A peer that refuses ends the
+    /// subscription.
+    public func update(
+        prefix: TrackNamespace,
+        tokens: [AuthorizationToken] = [],
+        response: ((Result<Void, MoQError>) -> Void)? = nil
+    ) {
+        func fail(_ code: MoQError.Code, _ message: String) {
+            response?(.failure(MoQError(code: code, message: message)))
+        }
+        guard self.session.profile.parameters.contains(where: { $0.name == .trackNamespacePrefix }) else {
+            fail(.notExpressible, "the draft has no update of a prefix")
+            return
+        }
+        guard let link = self.link, self.isEstablished, self.nextPrefix == nil else {
+            fail(.invalidState, "the subscription is not established, or is about to follow another prefix")
+            return
+        }
+        guard !self.session.follows(prefix, besides: self) else {
+            fail(.prefixOverlap, "\(prefix) overlaps with another prefix of the session")
+            return
+        }
+        self.nextPrefix = prefix
+        let answered: OutgoingUpdates.Response = { [weak self] result in
+            self?.nextPrefix = nil
+            switch result {
+            case .success:
+                self?.moved(to: prefix, response)
+            case .failure(let error):
+                response?(.failure(error))
+            }
+        }
+        self.updates.send(prefix: prefix, tokens: tokens, of: self, over: link, response: answered)
+    }
+
+    private func moved(to prefix: TrackNamespace, _ response: ((Result<Void, MoQError>) -> Void)?) {
+        let old = self.prefix
+        self.prefix = prefix
+        let gone = self.machine.moved(from: old, to: prefix)
+        response?(.success(()))
+        for suffix in gone {
+            self.events?(.withdrawn(old.appending(suffix)))
+        }
+    }
+
+    /// Whether the subscription follows a prefix that overlaps with this one, or is about to.
+    func isAbout(_ prefix: TrackNamespace) -> Bool {
+        self.prefix.overlaps(prefix) || self.nextPrefix?.overlaps(prefix) == true
     }
 
     private func forgetPrefix() {
@@ -115,6 +177,9 @@ public final class NamespaceSubscription {
     private func tellEnd(_ state: NamespaceSubscriptionMachine.State, _ error: MoQError, isPlanned: Bool) {
         let events = self.events
         self.events = nil
+        for response in self.updates.takeAll(of: self.session) {
+            response(.failure(MoQError(code: .invalidState, message: "the subscription ended")))
+        }
         switch state {
         case .pending:
             self.respond(.failure(error))
@@ -178,10 +243,18 @@ extension NamespaceSubscription: OutgoingRequest {
 
     func receive(_ message: MoQMessage) throws(ProtocolViolation) {
         switch message {
-        case .requestOk:
+        case .requestOk(let ok):
+            if let response = self.updates.take(ok.requestID) {
+                response(.success(ok))
+                return
+            }
             try self.machine.receivedOk()
             self.respond(.success(()))
         case .requestError(let error):
+            if let response = self.updates.take(error.requestID) {
+                response(.failure(MoQError(error)))
+                return
+            }
             try self.machine.receivedError()
             self.forgetPrefix()
             self.link?.finish()

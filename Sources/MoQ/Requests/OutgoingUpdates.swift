@@ -10,10 +10,11 @@ final class OutgoingUpdates {
 
     private var waiting: [(id: RequestID, response: Response?)] = []
 
-    /// Sends an update with these parameters and tokens; `response` is called once, at once where there is no answer to wait
+    /// Sends an update with these parameters, or this prefix, and tokens; `response` is called once, at once where there is no answer to wait
     /// for. Before that, `sent` is called if the update went out.
     func send(
-        _ parameters: SubscriptionParameters,
+        _ parameters: SubscriptionParameters = SubscriptionParameters(),
+        prefix: TrackNamespace? = nil,
         tokens: [AuthorizationToken],
         of owner: any SessionRequest,
         over link: RequestLink,
@@ -29,7 +30,7 @@ final class OutgoingUpdates {
         var registry = session.tokenRegistry
         let message: MoQMessage
         do throws(MoQWireError) {
-            message = try Self.message(parameters, tokens: tokens, over: link, &registry)
+            message = try Self.message(parameters, prefix: prefix, tokens: tokens, over: link, &registry)
             _ = try session.encode(message)
         } catch {
             response?(.failure(MoQError(code: .notExpressible, message: error.reason)))
@@ -66,6 +67,7 @@ final class OutgoingUpdates {
     /// The update, with the next id.
     private static func message(
         _ parameters: SubscriptionParameters,
+        prefix: TrackNamespace?,
         tokens: [AuthorizationToken],
         over link: RequestLink,
         _ registry: inout TokenRegistry
@@ -74,7 +76,8 @@ final class OutgoingUpdates {
             RequestUpdate(
                 requestID: link.session.nextRequestID,
                 existingRequestID: link.id,
-                parameters: parameters
+                parameters: parameters,
+                namespacePrefix: prefix
             )
         )
         let isOnControlStream = !link.stream.isRequestStream

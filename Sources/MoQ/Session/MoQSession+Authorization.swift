@@ -49,14 +49,15 @@ extension MoQSession {
         self.refusal(.request(kind), answering: kind, track: track, namespace: namespace, tokens: tokens)
     }
 
-    /// Why the peer may not change a request in this way; nil when it may.
+    /// Why the peer may not change a request in this way; nil when it may. What needs no token is not asked about, unless the
+    /// request is about another prefix from then on.
     func refusal(
         of update: RequestUpdate,
         changing kind: RequestKind,
         track: FullTrackName? = nil,
         namespace: TrackNamespace? = nil
     ) -> Refusal? {
-        guard !update.tokens.isEmpty else {
+        guard !update.tokens.isEmpty || update.namespacePrefix != nil else {
             return nil
         }
         return self.refusal(

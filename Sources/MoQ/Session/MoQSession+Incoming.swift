@@ -224,11 +224,7 @@ extension MoQSession {
             link.refuse(refusal.code, reason: refusal.reason)
             return
         }
-        // Each kind of request has an overlap space of its own.
-        let overlaps = self.peerPrefixes.values.contains {
-            $0.kind == link.kind && $0.prefix.overlaps(request.prefix)
-        }
-        guard !overlaps else {
+        guard !self.overlaps(request.prefix, with: link) else {
             link.refuse(.prefixOverlap, reason: "the prefix overlaps with another one of this session")
             return
         }
@@ -236,5 +232,13 @@ extension MoQSession {
         let feed = NamespaceFeed(link: link, request: request)
         self.register(feed, link)
         self.handler?.session(self, didReceive: IncomingSubscribeNamespace(entry: feed))
+    }
+
+    /// Whether the peer follows a prefix with another request of the same kind that overlaps with this one. Each kind of request
+    /// has an overlap space of its own.
+    func overlaps(_ prefix: TrackNamespace, with link: RequestLink) -> Bool {
+        self.peerPrefixes.contains { id, other in
+            id != link.id && other.kind == link.kind && other.prefix.overlaps(prefix)
+        }
     }
 }

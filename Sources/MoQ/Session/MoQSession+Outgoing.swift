@@ -138,12 +138,19 @@ extension MoQSession {
 
     /// Follows a prefix, unless it overlaps with another one that is followed with the same kind of request.
     private func launch(_ subscription: NamespaceSubscription) {
-        let (kind, prefix) = (subscription.kind, subscription.prefix)
-        if self.namespaceSubscriptions.contains(where: { $0.kind == kind && $0.prefix.overlaps(prefix) }) {
-            self.failLater(subscription, .prefixOverlap, "\(prefix) overlaps with another prefix of the session")
+        if self.follows(subscription.prefix, besides: subscription) {
+            let text = "\(subscription.prefix) overlaps with another prefix of the session"
+            self.failLater(subscription, .prefixOverlap, text)
         } else {
             self.namespaceSubscriptions.append(subscription)
             self.launch(subscription as any OutgoingRequest)
+        }
+    }
+
+    /// Whether another subscription of the same kind follows a prefix that overlaps with this one, or is about to.
+    func follows(_ prefix: TrackNamespace, besides subscription: NamespaceSubscription) -> Bool {
+        self.namespaceSubscriptions.contains {
+            $0 !== subscription && $0.kind == subscription.kind && $0.isAbout(prefix)
         }
     }
 

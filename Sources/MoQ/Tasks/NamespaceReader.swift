@@ -1,14 +1,15 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 import MoQWire
-import PacketLoop
+public import PacketLoop
 
 /// The namespaces under a prefix, as a sequence of what appears and goes, read by a task anywhere.
 ///
 /// The sequence ends when the peer ends it in order, and throws otherwise: also ``MoQError/Code/limitExceeded`` when more
 /// events wait than about 100,000. Cancelling the task that reads, or letting the reader go, ends the request.
 public final class NamespaceReader: AsyncSequence, Sendable {
-    let subscription: LoopBound<NamespaceSubscription>
+    /// The subscription, for what is asked of it on the loop: another prefix.
+    public let subscription: LoopBound<NamespaceSubscription>
     let buffer: ElementBuffer<NamespaceEvent>
 
     /// Made on the loop, when the peer has accepted.

@@ -6,7 +6,8 @@ import MoQWire
 /// One accepted SUBSCRIBE_NAMESPACE or SUBSCRIBE_TRACKS of one session. (loop)
 final class NamespaceFeed {
     let owner: RelayPeer
-    let prefix: TrackNamespace
+    /// What the namespaces begin with, until the peer follows another prefix.
+    var prefix: TrackNamespace
     let interest: SubscribeNamespace.Interest
     /// The forward state of the tracks that are offered as a result.
     let forward: Bool

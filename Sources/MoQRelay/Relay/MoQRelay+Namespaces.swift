@@ -89,7 +89,7 @@ extension MoQRelay {
             return
         }
         let feed = NamespaceFeed(owner: peer, request: request)
-        self.namespaceFeeds.insert((self.namespaceFeeds[prefix] ?? []) + [feed], at: prefix)
+        self.file(feed)
         peer.namespaceFeeds.append(feed)
         self.ledger.counters.namespaceSubscriptions &+= 1
         self.ledger.counters.live.namespaceSubscriptions += 1
@@ -99,27 +99,79 @@ extension MoQRelay {
             }
             self.cancel(feed)
         }
-        request.accept()
-        if feed.wantsNamespaces {
-            for (namespace, _) in self.announcements.all(under: prefix) {
-                request.publish(namespace)
+        request.onPrefixUpdate = { [weak self, weak feed] update in
+            if let self, let feed {
+                self.move(feed, update)
             }
-            if !peer.isUpstream {
-                for (namespace, _) in self.remoteNamespaces.all(under: prefix) {
-                    request.publish(namespace)
+        }
+        request.accept()
+        self.tellWhatExists(feed)
+    }
+
+    /// Tells the owner of a namespace subscription, which has just been accepted or moved, of the namespaces that exist, and
+    /// offers it the tracks.
+    private func tellWhatExists(_ feed: NamespaceFeed) {
+        if feed.wantsNamespaces {
+            for (namespace, _) in self.announcements.all(under: feed.prefix) {
+                feed.request.publish(namespace)
+            }
+            if !feed.owner.isUpstream {
+                for (namespace, _) in self.remoteNamespaces.all(under: feed.prefix) {
+                    feed.request.publish(namespace)
                 }
             }
         }
         if feed.wantsTracks {
-            for track in self.publishedTracks.all(under: prefix) {
+            for track in self.publishedTracks.all(under: feed.prefix) {
                 self.offer(track, to: feed)
             }
         }
-        if !peer.isUpstream {
+        // A session that does not read is closed by what it is told, and has nothing in the tree then.
+        if !feed.owner.isUpstream, feed.owner.namespaceFeeds.contains(where: { $0 === feed }) {
             for upstream in self.upstreams {
                 upstream.follow(feed)
             }
         }
+    }
+
+    /// The owner of a namespace subscription wants to follow another prefix (draft-18 §10.9.2). The tracks that it was offered
+    /// are subscriptions of their own, and stay.
+    private func move(_ feed: NamespaceFeed, _ update: IncomingPrefixUpdate) {
+        guard !Self.isForbidden(update.prefix) else {
+            update.reject(.doesNotExist, reason: "the namespace is reserved")
+            return
+        }
+        let old = feed.prefix
+        self.unfile(feed)
+        feed.prefix = update.prefix
+        self.file(feed)
+        update.accept()
+        // Upstream relays are asked about the new one first, so that what both have in common stays known.
+        self.tellWhatExists(feed)
+        if !feed.owner.isUpstream {
+            for upstream in self.upstreams {
+                upstream.unfollow(old, feed)
+            }
+        }
+    }
+
+    private func file(_ feed: NamespaceFeed) {
+        self.namespaceFeeds.insert((self.namespaceFeeds[feed.prefix] ?? []) + [feed], at: feed.prefix)
+    }
+
+    /// Takes a namespace subscription out of the tree. Returns whether it was there.
+    @discardableResult
+    private func unfile(_ feed: NamespaceFeed) -> Bool {
+        guard var feeds = self.namespaceFeeds[feed.prefix], let index = feeds.firstIndex(where: { $0 === feed }) else {
+            return false
+        }
+        feeds.remove(at: index)
+        if feeds.isEmpty {
+            self.namespaceFeeds.remove(feed.prefix)
+        } else {
+            self.namespaceFeeds.insert(feeds, at: feed.prefix)
+        }
+        return true
     }
 
     private func withdraw(_ announcement: Announcement) {
@@ -170,22 +222,17 @@ extension MoQRelay {
         }
     }
 
-    /// Takes a namespace subscription out of the tree.
+    /// Takes a namespace subscription that is over out of the tree.
     func removeFromTree(_ feed: NamespaceFeed) {
         feed.request.onCancelled = nil
-        guard var feeds = self.namespaceFeeds[feed.prefix], let index = feeds.firstIndex(where: { $0 === feed }) else {
+        feed.request.onPrefixUpdate = nil
+        guard self.unfile(feed) else {
             return
         }
-        feeds.remove(at: index)
         self.ledger.counters.live.namespaceSubscriptions -= 1
-        if feeds.isEmpty {
-            self.namespaceFeeds.remove(feed.prefix)
-        } else {
-            self.namespaceFeeds.insert(feeds, at: feed.prefix)
-        }
         if !feed.owner.isUpstream {
             for upstream in self.upstreams {
-                upstream.unfollow(feed)
+                upstream.unfollow(feed.prefix, feed)
             }
         }
     }

@@ -310,16 +310,16 @@ public final class RelayUpstream {
         }
     }
 
-    /// A client follows a prefix no more, and is out of the relay's table.
-    func unfollow(_ feed: NamespaceFeed) {
+    /// A client follows a prefix no more, and is not in the relay's table under it.
+    func unfollow(_ prefix: TrackNamespace, _ feed: NamespaceFeed) {
         guard let relay = self.relay else {
             return
         }
         if feed.wantsNamespaces {
-            self.namespaces?.remove(feed.prefix) { relay.isFollowed($0, where: \.wantsNamespaces) }
+            self.namespaces?.remove(prefix) { relay.isFollowed($0, where: \.wantsNamespaces) }
         }
         if feed.wantsTracks {
-            self.tracks?.remove(feed.prefix) { relay.isFollowed($0, where: \.wantsTracks) }
+            self.tracks?.remove(prefix) { relay.isFollowed($0, where: \.wantsTracks) }
             if case .ready(let peer) = self.state {
                 relay.dropUnusedOffers(of: peer)
             }

@@ -82,6 +82,34 @@ struct UpstreamDiscoveryTests {
         scene.closeAll()
     }
 
+    @Test(
+        "When a follower moves, it is asked for the new prefix, and no more for the old one",
+        arguments: DraftProfile.all
+    )
+    func moves(_ profile: DraftProfile) {
+        let scene = UpstreamScene(profile)
+        for path in ["live/room/one", "live/two", "other/three"] {
+            _ = scene.above().announce(path)
+        }
+        let moving = scene.below().follow("live/room")
+        let staying = scene.below().follow("live/room")
+        scene.settle()
+        let one = Self.space("live/room/one")
+        moving.subscription?.update(prefix: Self.space("live"))
+        scene.settle()
+        #expect(moving.events == [.published(one), .published(Self.space("live/two"))])
+        #expect(scene.upper.counters.live.namespaceSubscriptions == 1)
+        moving.subscription?.update(prefix: Self.space("other"))
+        scene.settle()
+        #expect(Set(moving.subscription?.namespaces ?? []) == [Self.space("other/three")])
+        #expect(moving.events.count == 5 && moving.events.last == .published(Self.space("other/three")))
+        #expect(staying.events == [.published(one)])
+        staying.subscription?.cancel()
+        scene.settle()
+        #expect(scene.upper.counters.live.namespaceSubscriptions == 1, "the old ones are not asked for any more")
+        scene.closeAll()
+    }
+
     @Test("When it is lost its namespaces are gone, and come back with it", arguments: DraftProfile.all)
     func loss(_ profile: DraftProfile) {
         let scene = UpstreamScene(profile)
