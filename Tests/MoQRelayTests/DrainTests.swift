@@ -65,6 +65,36 @@ struct DrainTests {
         world.closeAll()
     }
 
+    @Test("The subscribers of one track are asked to get it elsewhere, as far as their draft can say so")
+    func movedSubscribers() throws {
+        let world = RelayWorld()
+        let publisher = world.connect(.draft16)
+        _ = publisher.announce("live")
+        world.settle()
+        let clients = [DraftProfile.draft18, .draft18, .draft16].map { world.connect($0) }
+        let subscribed = clients.map { $0.subscribe("live") }
+        let other = clients[0].subscribe("live", "other")
+        world.settle()
+        let name = FullTrackName(namespace: TrackNamespace(path: "live"), name: "track")
+        let move = { world.relay.moveSubscribers(of: name, to: "moqt://elsewhere", timeout: .seconds(2)) }
+        #expect([move(), move()] == [2, 0])
+        world.settle()
+        let said = SessionGoaway(newSessionURI: "moqt://elsewhere", timeout: .seconds(2))
+        #expect(clients.map(\.requestGoaways) == [[said], [said], []])
+        // It flows until the subscriber has what it wants from there, or the time is over.
+        let track = try #require(publisher.tracks.first { $0.publisher?.track == name })
+        track.send(group: 0, count: 2)
+        world.settle()
+        #expect(subscribed.map(\.consumer.completeLocations.count) == [2, 2, 2])
+        subscribed[0].subscription?.cancel()
+        world.advance(.seconds(2))
+        #expect(subscribed[1].consumer.ends.map(\.cause) == [.cancelledByPeer])
+        #expect(subscribed[2].consumer.ends.isEmpty && other.consumer.ends.isEmpty)
+        #expect(world.live.subscribers == 2)
+        #expect(clients.allSatisfy { !$0.isClosed && $0.goaways.isEmpty })
+        world.closeAll()
+    }
+
     @Test("A SUBSCRIBE that waits for a publisher is refused, and keeps nobody waiting")
     func held() {
         let world = RelayWorld()

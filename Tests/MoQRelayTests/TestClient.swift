@@ -13,6 +13,7 @@ final class TestClient: MoQSessionHandler {
     private(set) var isSetUp = false
     private(set) var closures: [MoQSessionClosure] = []
     private(set) var goaways: [Duration?] = []
+    private(set) var requestGoaways: [SessionGoaway] = []
     /// Every SUBSCRIBE that came.
     private(set) var subscribes: [Subscribe] = []
     /// Every PUBLISH that came.
@@ -202,6 +203,10 @@ final class TestClient: MoQSessionHandler {
 
     func session(_ session: MoQSession, didReceiveGoaway uri: String?, timeout: Duration?) {
         self.goaways.append(timeout)
+    }
+
+    func session(_ session: MoQSession, didReceiveGoaway goaway: SessionGoaway, for request: RequestID) {
+        self.requestGoaways.append(goaway)
     }
 
     func session(_ session: MoQSession, didClose closure: MoQSessionClosure) {

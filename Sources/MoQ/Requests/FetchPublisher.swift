@@ -407,6 +407,10 @@ extension FetchPublisher: FetchConsumer {
 }
 
 extension FetchPublisher: SessionRequest {
+    var acceptedLink: RequestLink? {
+        self.machine.state == .serving || self.machine.state == .finishing ? self.link : nil
+    }
+
     func receive(_ message: MoQMessage) throws(ProtocolViolation) {
         switch message {
         case .requestUpdate(let update):

@@ -36,6 +36,10 @@ final class NamespaceFeed: SessionRequest {
         self.machine.prefix
     }
 
+    var acceptedLink: RequestLink? {
+        self.machine.state == .established ? self.link : nil
+    }
+
     func accept() {
         guard self.machine.accept() else {
             return

@@ -10,6 +10,10 @@ final class ReceivedAnnouncement: SessionRequest {
     var onWithdrawn: (() -> Void)?
     private var machine = AnnouncementMachine()
 
+    var acceptedLink: RequestLink? {
+        self.machine.state == .established ? self.link : nil
+    }
+
     init(link: RequestLink, request: PublishNamespace) {
         self.link = link
         self.request = request

@@ -10,6 +10,10 @@ extension Subscription: OutgoingRequest {
         .subscribe
     }
 
+    var acceptedLink: RequestLink? {
+        self.state == .active && self.link?.isOurs == false ? self.link : nil
+    }
+
     var requestedTrack: FullTrackName? {
         self.track
     }

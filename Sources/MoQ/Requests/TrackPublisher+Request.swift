@@ -9,6 +9,11 @@ extension TrackPublisher: OutgoingRequest {
         .publish
     }
 
+    var acceptedLink: RequestLink? {
+        let isAccepted = self.machine.state == .established || self.machine.state == .ending
+        return isAccepted && self.link?.isOurs == false ? self.link : nil
+    }
+
     var requestedTrack: FullTrackName? {
         self.track
     }

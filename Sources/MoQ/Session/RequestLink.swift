@@ -2,6 +2,7 @@
 
 import MoQProtocol
 import MoQWire
+import PacketLoop
 
 /// Ties a request to the stream that carries it, and hides what the drafts disagree about: whether that stream is its
 /// own, and whether a request is cancelled by a message or by the end of the stream. Loop only.
@@ -21,6 +22,9 @@ final class RequestLink {
     /// Whether the request is in the session's table.
     private(set) var isRegistered = true
     private var isFinished = false
+    private var hasSentGoaway = false
+    /// Runs until the peer has to have moved the request.
+    private var goawayTimer: LoopTimer?
 
     init(
         session: MoQSession,
@@ -99,6 +103,33 @@ final class RequestLink {
         self.session.peerRequestEnded()
     }
 
+    /// Asks the peer to make the request somewhere else, once. When that takes longer than `timeout`, the stream is reset, and
+    /// `owner` hears that the peer gave the request up.
+    func sendGoaway(_ goaway: Goaway, timeout: Duration?, owner: any SessionRequest) throws(MoQError) {
+        guard !self.hasSentGoaway else {
+            throw MoQError(code: .invalidState, message: "GOAWAY was sent for the request already")
+        }
+        do throws(MoQWireError) {
+            _ = try self.session.encode(.goaway(goaway))
+        } catch {
+            throw MoQError(code: .notExpressible, message: error.reason)
+        }
+        guard self.send(.goaway(goaway)) else {
+            throw MoQError(code: .invalidState, message: "the request is over")
+        }
+        self.hasSentGoaway = true
+        guard let timeout, goaway.timeout != 0 else {
+            return
+        }
+        self.goawayTimer = self.session.loop.schedule(after: timeout) { [weak self, weak owner] in
+            guard let self, self.isRegistered else {
+                return
+            }
+            self.stream.abort(.goingAway)
+            owner?.peerCancelled()
+        }
+    }
+
     /// Nothing more will be sent for the request: its own stream gets a FIN.
     func finish() {
         guard !self.isFinished else {
@@ -116,6 +147,8 @@ final class RequestLink {
             return
         }
         self.isRegistered = false
+        self.goawayTimer?.cancel()
+        self.goawayTimer = nil
         self.session.retire(self)
     }
 

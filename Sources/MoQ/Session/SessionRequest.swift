@@ -15,11 +15,18 @@ protocol SessionRequest: AnyObject {
     func streamDidDrain()
     /// The session is over. The session has forgotten the request already.
     func sessionClosed(_ closure: MoQSessionClosure)
+    /// The way to the peer of a request that the peer has made and this side has accepted; nil of any other.
+    var acceptedLink: RequestLink? { get }
 }
 
 extension SessionRequest {
     /// Does nothing: most requests say little.
     func streamDidDrain() {}
+
+    /// Nil: the request is one of this side, or ends with its answer.
+    var acceptedLink: RequestLink? {
+        nil
+    }
 }
 
 /// A request of ours, which may have to wait for the setup or for the peer's permission before it goes out.
