@@ -56,6 +56,10 @@ const char *cpq_remote_reason(picoquic_cnx_t *cnx) {
     return cnx->remote_error_reason;
 }
 
+void cpq_look_again(picoquic_cnx_t *cnx) {
+    picoquic_reinsert_by_wake_time(cnx->quic, cnx, picoquic_get_quic_time(cnx->quic));
+}
+
 uint64_t cpq_stream_limit(picoquic_cnx_t *cnx, int is_unidirectional) {
     return is_unidirectional ? cnx->max_streams_unidir_remote : cnx->max_streams_bidir_remote;
 }

@@ -1,5 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+import PacketLoop
 import Testing
 import WebTransport
 
@@ -177,6 +178,36 @@ struct StreamConformance {
                 #expect(peer.session.statistics.streamsLive == 0)
             }
             try await pair.client { #expect($0.session.statistics.streamsLive == 0) }
+        }
+    }
+
+    @Test("a reset in place of the first bytes leaves at once, and is answered", arguments: TransportKind.allCases)
+    func resetInsideDrain(kind: TransportKind) async throws {
+        try await kind.withPair { pair in
+            try await pair.client { peer in
+                try peer.session.openUnidirectionalStream(priority: .default).write([1])
+            }
+            // Nothing else must be under way, which would bring the reset along.
+            let silence = Silence()
+            try await pair.until(.client, "silence") { silence.hasLasted(.milliseconds(200), peer: $0) }
+            let begin = try await pair.client { peer in
+                let stream = try peer.session.openBidirectionalStream(priority: .default)
+                let delegate = RecordingDelegate()
+                delegate.onDrain = { $0.reset(code: 9) }
+                peer.delegates["b"] = delegate
+                stream.send.delegate = delegate
+                let reader = RecordingReader()
+                peer.readers[stream.send.id] = reader
+                peer.opened.append(stream.send.id)
+                stream.receive.reader = reader
+                try stream.send.write([2])
+                return peer.loop.now
+            }
+            // The peer's handler never hears of such a stream, so its transport gives up the other direction.
+            try await pair.until(.client, "the answer") { $0.onlyReader?.resetCodes == [9] }
+            // What has to wait for something else to be sent waits for ten seconds here.
+            let end = try await pair.client { $0.loop.now }
+            #expect(begin.duration(to: end) < .seconds(5))
         }
     }
 

@@ -36,6 +36,9 @@ const char *cpq_compiled_version(void);
 /// The words that the peer gave with its close, or NULL. Valid as long as the connection.
 const char *cpq_remote_reason(picoquic_cnx_t *cnx);
 
+/// Has the library look for something to send as soon as it has its turn. Not from inside its callbacks.
+void cpq_look_again(picoquic_cnx_t *cnx);
+
 /// How many streams of a kind the peer allows altogether, and how many have been taken so far.
 uint64_t cpq_stream_limit(picoquic_cnx_t *cnx, int is_unidirectional);
 uint64_t cpq_streams_taken(picoquic_cnx_t *cnx, int is_unidirectional);

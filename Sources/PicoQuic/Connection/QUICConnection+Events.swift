@@ -2,6 +2,7 @@
 
 import CPicoquic
 import CPicoquicShims
+import PacketLoop
 
 extension QUICConnection {
     private static let handled: CInt = 0
@@ -179,6 +180,16 @@ extension QUICConnection {
         var slot = unsafe QUICStreamSlot(context: UnsafeMutableRawPointer(context), capacity: capacity)
         self.delegate?.connection(self, stream: stream, token: token, prepareToSend: &slot)
         slot.decline()
+        if !slot.isUsed { self.lookAgainLater() }
+    }
+
+    /// Has the library look once more for something to send. When it was offered nothing, it computes when to wake from what
+    /// it saw before it asked: what the delegate did instead (a reset, a stop, a close, another stream) would wait for the
+    /// next packet of the peer.
+    private func lookAgainLater() {
+        _ = self.context.loop.schedule(at: self.context.loop.now) { [weak self] in
+            if let cnx = unsafe self?.cnx { unsafe cpq_look_again(cnx) }
+        }
     }
 
     private func prepareDatagram(context: UnsafeMutablePointer<UInt8>?, capacity: Int) {

@@ -13,6 +13,9 @@ public struct QUICStreamSlot: ~Copyable {
 
     private var isAnswered = false
 
+    /// Whether something of the stream goes into the packet.
+    private(set) var isUsed = false
+
     init(context: UnsafeMutableRawPointer, capacity: Int) {
         unsafe self.context = unsafe context
         self.capacity = capacity
@@ -46,6 +49,7 @@ public struct QUICStreamSlot: ~Copyable {
         guard let buffer = unsafe buffer else {
             return false
         }
+        self.isUsed = count > 0 || isFinished
         if count > 0 {
             unsafe fill(UnsafeMutableRawBufferPointer(start: buffer, count: count))
         }
