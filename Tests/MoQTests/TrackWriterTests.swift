@@ -174,6 +174,7 @@ struct TrackWriterTests {
             try await group.write([3])
             try await writer.finish()
         }
+        harness.run()
         #expect(consumer.contents.map(\.payload) == [[1], [3]])
         #expect(consumer.subgroups.map(\.ends) == [[.reset(.cancelled)], [.reset(.cancelled)]])
     }
@@ -371,8 +372,9 @@ struct TrackWriterTests {
         let subscription = self.subscribe(harness, consumer, wanted)
         func settle(until isSettled: () -> Bool = { false }, turns: Int = 20) async {
             for _ in 0..<turns where !isSettled() {
-                harness.run(.milliseconds(1))
                 await Task.yield()
+                // Last, since the main actor may have changed its thread: the loop goes along.
+                harness.run(.milliseconds(1))
             }
         }
         if !isInSubscribe {
@@ -380,7 +382,6 @@ struct TrackWriterTests {
             #expect(begun.value == 0, "there is a group 4 already")
             subscription.update(newGroupRequest: 5)
         }
-        // The task has a thread of its own, which may be slow.
         await settle(until: { begun.value == 1 }, turns: 100_000)
         #expect(begun.value == 1)
         subscription.update(newGroupRequest: 5)

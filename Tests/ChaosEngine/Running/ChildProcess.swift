@@ -1,7 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 import Foundation
-import Synchronization
+import PacketLoop
 
 #if canImport(Glibc)
 import Glibc
@@ -50,7 +50,7 @@ final class ChildProcess: Sendable {
     static let orphanStatus: Int32 = 3
 
     private let identifier: pid_t
-    private let state: Mutex<State>
+    private let state: Locked<State>
 
     /// Starts a program.
     init(_ executable: String, _ arguments: [String]) throws(Failure) {
@@ -75,7 +75,7 @@ final class ChildProcess: Sendable {
         }
         var state = State()
         state.orders = orders.ours
-        self.state = Mutex(state)
+        self.state = Locked(state)
         let (wordsEnd, complaintsEnd) = (words.ours, complaints.ours)
         Thread { self.follow(wordsEnd, complaintsEnd) }.start()
     }

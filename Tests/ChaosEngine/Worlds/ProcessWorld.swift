@@ -3,7 +3,6 @@
 import Foundation
 import PacketLoop
 import PicoQuic
-import Synchronization
 import WebTransport
 import WebTransportPicoQuic
 
@@ -64,7 +63,7 @@ final class ProcessWorld: Sendable {
     /// Makes the session that is there from the beginning of each of the server's processes, and keeps tickets.
     private let prober: PicoQuicExecutor
     private let tickets = QUICTicketStore()
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     /// Runs the episode of a seed. A `sabotage` is done in the server.
     static func run(seed: UInt64, sabotage: Sabotage?, executable: String) async -> EpisodeOutcome {
