@@ -272,6 +272,8 @@ final class ProcessWorld: Sendable {
 
     /// Lets both sides bring all streams to their ends.
     private func settle(_ child: ChildProcess) async {
+        self.context.settlesNewcomers = true
+        defer { self.context.settlesNewcomers = false }
         child.order(.settle)
         async let here: Void = Settlement.run(self.context, within: self.patience)
         _ = await child.wait(within: self.processPatience) { heard in
