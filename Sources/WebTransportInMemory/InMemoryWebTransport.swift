@@ -71,8 +71,8 @@ public final class InMemoryWebTransport: WebTransportSession {
     }
 
     /// Queues a datagram.
-    public func sendDatagram(_ bytes: Bytes, lifetime: Duration?) throws(WebTransportError) {
-        try self.manager.sendDatagram(bytes, lifetime: lifetime)
+    public func sendDatagram(_ bytes: Bytes, lifetime: Duration?, order: DatagramOrder) throws(WebTransportError) {
+        try self.manager.sendDatagram(bytes, lifetime: lifetime, order: order)
     }
 
     /// Ends the session, telling the peer.

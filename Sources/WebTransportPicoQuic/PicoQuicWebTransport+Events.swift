@@ -87,7 +87,7 @@ extension PicoQuicWebTransport: QUICConnectionDelegate {
         }
     }
 
-    /// Moves the oldest datagram into the packet, if it fits.
+    /// Moves the datagram that is next into the packet, if it fits.
     public func connection(_ connection: QUICConnection, prepareDatagram slot: inout QUICDatagramSlot) {
         let manager = self.manager
         switch manager.prepareDatagram(maximum: slot.capacity) {

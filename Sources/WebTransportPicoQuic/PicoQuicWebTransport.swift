@@ -85,8 +85,8 @@ public final class PicoQuicWebTransport: WebTransportSession {
     }
 
     /// Queues a datagram.
-    public func sendDatagram(_ bytes: Bytes, lifetime: Duration?) throws(WebTransportError) {
-        try self.manager.sendDatagram(bytes, lifetime: lifetime)
+    public func sendDatagram(_ bytes: Bytes, lifetime: Duration?, order: DatagramOrder) throws(WebTransportError) {
+        try self.manager.sendDatagram(bytes, lifetime: lifetime, order: order)
     }
 
     /// Ends the session with an application close of the connection.

@@ -81,9 +81,98 @@ struct DeliveryOrderTests {
             for publisher in self.publishers {
                 publisher.end()
             }
-            self.harness.run()
+            // Longer than datagrams are waited for.
+            self.harness.run(.milliseconds(200))
             self.harness.expectNothingLive()
         }
+    }
+
+    /// Publishes datagrams, in this order, which all have to wait; returns them in the order in which they came, each as
+    /// "track/group/object".
+    private func datagrams(
+        _ scene: Scene,
+        _ all: [(track: Int, group: UInt64, object: UInt64, priority: UInt8)]
+    ) -> [String] {
+        var came: [String] = []
+        for (name, consumer) in scene.consumers.enumerated() {
+            consumer.onDatagram = { [unowned consumer] in
+                if let header = consumer.datagrams.last?.header {
+                    came.append("\(name)/\(header.groupID)/\(header.objectID)")
+                }
+            }
+        }
+        for one in all {
+            scene.publishers[one.track].receive(
+                ObjectDatagram(
+                    trackAlias: TrackAlias(0),
+                    groupID: one.group,
+                    objectID: one.object,
+                    publisherPriority: one.priority
+                ),
+                payload: Bytes(pattern(900))
+            )
+        }
+        scene.harness.run(.milliseconds(900))
+        for consumer in scene.consumers {
+            consumer.onDatagram = nil
+        }
+        scene.finish()
+        return came
+    }
+
+    @Test("Requests are answered before datagrams that wait", arguments: DraftProfile.all)
+    func requestsFirst(profile: DraftProfile) throws {
+        let scene = Scene(profile)
+        let publisher = try scene.subscribe()
+        for object in 0..<300 {
+            let datagram = ObjectDatagram(
+                trackAlias: TrackAlias(0),
+                groupID: 0,
+                objectID: UInt64(object),
+                publisherPriority: 1
+            )
+            publisher.receive(datagram, payload: Bytes(pattern(900)))
+        }
+        // More than a quarter of a second is in front of it, where it has to wait its turn.
+        try scene.subscribe()
+        #expect(scene.subscriptions[1].state == .active)
+        #expect(scene.consumers[0].datagrams.count < 150)
+        scene.finish()
+        #expect(scene.consumers[0].datagrams.count == 300)
+    }
+
+    @Test("Datagrams that wait go by the subscriber's priority, then by the publisher's", arguments: DraftProfile.all)
+    func datagramPriorities(profile: DraftProfile) throws {
+        let scene = Scene(profile)
+        for priority in [UInt8(11), 10, 12] {
+            try scene.subscribe(SubscriptionParameters(subscriberPriority: priority))
+        }
+        let came = self.datagrams(
+            scene,
+            [
+                (0, 0, 0, 9), (0, 0, 1, 8), (1, 0, 0, 200), (2, 0, 0, 1), (1, 0, 1, 100), (0, 0, 2, 8), (2, 0, 1, 0),
+            ]
+        )
+        #expect(came == ["1/0/1", "1/0/0", "0/0/1", "0/0/2", "0/0/0", "2/0/1", "2/0/0"])
+    }
+
+    @Test(
+        "Within a request datagrams that wait go by group and object, and requests take turns",
+        arguments: DraftProfile.all,
+        [GroupOrder.ascending, .descending]
+    )
+    func datagramGroups(profile: DraftProfile, order: GroupOrder) throws {
+        let scene = Scene(profile)
+        for _ in 0..<2 {
+            try scene.subscribe(SubscriptionParameters(groupOrder: order))
+        }
+        let came = self.datagrams(
+            scene,
+            [(0, 2, 1, 5), (1, 7, 0, 5), (0, 1, 0, 5), (0, 2, 0, 5), (1, 6, 0, 5), (0, 3, 0, 5)]
+        )
+        let ascending = ["0/1/0", "1/6/0", "0/2/0", "0/2/1", "1/7/0", "0/3/0"]
+        let descending = ["0/3/0", "1/7/0", "0/2/0", "0/2/1", "1/6/0", "0/1/0"]
+        #expect(came == (order == .ascending ? ascending : descending))
     }
 
     @Test("Each of the publisher's priorities goes before the next one", arguments: DraftProfile.all)

@@ -44,10 +44,11 @@ struct PriorityConformance {
                     try? control?.send.write(Bytes(pattern(controlSize)))
                     try? control?.send.finish()
                 }
-                // The most urgent of what is not control, and what nobody gave a priority.
-                for priority in [StreamPriority.request, .default] {
+                // The most urgent behind datagrams, and what nobody gave a priority.
+                let urgent = StreamPriority(rawValue: StreamPriority.datagram.rawValue + 1)
+                for priority in [urgent, .default] {
                     let stream = try peer.session.openUnidirectionalStream(priority: priority)
-                    if priority == .request { stream.delegate = delegate }
+                    if priority == urgent { stream.delegate = delegate }
                     try stream.write(Bytes(pattern(mediaSize)))
                     try stream.finish()
                 }

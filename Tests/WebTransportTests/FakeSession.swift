@@ -48,8 +48,8 @@ final class FakeSession: WebTransportSession {
         try await self.manager.waitUntilDrained()
     }
 
-    func sendDatagram(_ bytes: Bytes, lifetime: Duration?) throws(WebTransportError) {
-        try self.manager.sendDatagram(bytes, lifetime: lifetime)
+    func sendDatagram(_ bytes: Bytes, lifetime: Duration?, order: DatagramOrder) throws(WebTransportError) {
+        try self.manager.sendDatagram(bytes, lifetime: lifetime, order: order)
     }
 
     func close(code: UInt64, reason: String) {

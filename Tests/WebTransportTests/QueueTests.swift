@@ -95,6 +95,62 @@ struct QueueTests {
         #expect(queue.byteCount == 0)
     }
 
+    @Test("datagrams of a lower rank go first, and those of one flow share their turns by position")
+    func order() {
+        var queue = DatagramQueue()
+        func add(_ byte: UInt8, _ rank: UInt16, _ flow: UInt64 = 0, _ major: UInt64 = 0, _ minor: UInt64 = 0) {
+            let order = DatagramOrder(rank: rank, flow: flow, major: major, minor: minor)
+            let bytes: Bytes = [byte]
+            _ = queue.append(bytes, at: 0, lifetime: 9, order: order, maximumCount: 99, maximumBytes: 999)
+        }
+        add(1, 7, 1, 5, 0)
+        add(2, 7, 2, 9, 0)
+        add(3, 9)
+        add(4, 7, 1, 4, 1)
+        add(5, 6)
+        // Flow 1 has the first and the third turn of its rank, and gets the fourth.
+        add(6, 7, 1, 4, 0)
+        add(7, 6)
+        add(8, 9)
+        add(9, 7, 2, 10, 0)
+        var bytes: [UInt8] = []
+        while let first = queue.first {
+            bytes += first.array
+            queue.removeFirst()
+        }
+        #expect(bytes == [5, 7, 6, 2, 4, 1, 9, 3, 8])
+        #expect(queue.isEmpty && queue.byteCount == 0)
+    }
+
+    @Test("a queue of datagrams that is full drops the oldest of what would go last")
+    func dropByRank() {
+        var queue = DatagramQueue()
+        var dropped = 0
+        func add(_ byte: UInt8, _ rank: UInt16, _ major: UInt64, at time: UInt64) {
+            let order = DatagramOrder(rank: rank, flow: 1, major: major)
+            let bytes: Bytes = [byte]
+            dropped += queue.append(bytes, at: time, lifetime: 9, order: order, maximumCount: 4, maximumBytes: 99)
+        }
+        // Descending groups: the oldest one of a rank is its last.
+        add(1, 2, 9, at: 1)
+        add(2, 2, 8, at: 2)
+        add(3, 1, 9, at: 3)
+        add(4, 2, 7, at: 4)
+        add(5, 1, 8, at: 5)
+        #expect(dropped == 1 && queue.count == 4)
+        add(6, 1, 7, at: 6)
+        add(7, 1, 6, at: 7)
+        // What goes behind everything that is there has no room.
+        add(8, 2, 1, at: 8)
+        #expect(dropped == 4)
+        var bytes: [UInt8] = []
+        while let first = queue.first {
+            bytes += first.array
+            queue.removeFirst()
+        }
+        #expect(bytes == [7, 6, 5, 3])
+    }
+
     @Test("a datagram is late when it has waited for longer than its lifetime")
     func lateDatagrams() {
         var queue = DatagramQueue()
@@ -126,7 +182,7 @@ struct QueueTests {
         #expect(!StreamID(rawValue: 1).isClientInitiated)
         #expect(StreamID(rawValue: 2).isUnidirectional && StreamID(rawValue: 2).isInitiated(by: .client))
         #expect(StreamID(rawValue: 7).isUnidirectional && StreamID(rawValue: 7).isInitiated(by: .server))
-        #expect(StreamPriority.control < .datagram && StreamPriority.datagram < .request)
+        #expect(StreamPriority.control < .request && StreamPriority.request < .datagram)
         #expect(StreamPriority.default.isInOrder)
     }
 }

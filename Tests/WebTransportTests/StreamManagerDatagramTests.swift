@@ -36,6 +36,20 @@ struct StreamManagerDatagramTests {
         #expect(session.takeDatagram(maximum: 100) == [4])
     }
 
+    @Test("what goes first goes first, and a datagram that does not fit is given up for its own misfits alone")
+    func order() throws {
+        let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
+        try session.sendDatagram(Bytes([UInt8](repeating: 3, count: 900)))
+        for _ in 0..<60 { #expect(session.manager.prepareDatagram(maximum: 100) == .doesNotFit) }
+        let urgent = DatagramOrder(rank: 1)
+        try session.sendDatagram(Bytes([UInt8](repeating: 4, count: 900)), lifetime: nil, order: urgent)
+        for _ in 0..<60 { #expect(session.manager.prepareDatagram(maximum: 100) == .doesNotFit) }
+        #expect(session.takeDatagram(maximum: 900)?.first == 4)
+        #expect(session.takeDatagram(maximum: 900)?.first == 3)
+        #expect(session.statistics.datagramsDroppedOversize == 0)
+    }
+
     @Test("a peer without datagrams, an empty one, a closed session: each has its error")
     func datagramErrors() {
         let session = FakeSession()

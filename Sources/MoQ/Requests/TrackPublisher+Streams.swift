@@ -252,8 +252,19 @@ extension TrackPublisher: TrackConsumer {
         else {
             return
         }
-        let lifetime = self.timeouts.datagram
-        if self.session.send(datagram, payload: payload, alias: self.trackAlias, lifetime: lifetime) {
+        self.delivery.isDescending = self.groupOrder == .descending
+        let isQueued = self.session.send(
+            datagram,
+            payload: payload,
+            alias: self.trackAlias,
+            lifetime: self.timeouts.datagram,
+            order: self.delivery.order(
+                of: location,
+                publisherPriority: datagram.publisherPriority ?? self.defaultPriority,
+                flow: self.trackAlias.rawValue
+            )
+        )
+        if isQueued {
             self.countObject()
             self.session.totals.payloadBytesSent &+= UInt64(payload.count)
         }

@@ -111,7 +111,13 @@ extension MoQSession {
 
     /// Sends an object in a datagram, or drops it when it has waited for longer than its lifetime. Returns whether it was
     /// queued; if not, it is counted.
-    func send(_ datagram: ObjectDatagram, payload: Bytes, alias: TrackAlias, lifetime: Duration?) -> Bool {
+    func send(
+        _ datagram: ObjectDatagram,
+        payload: Bytes,
+        alias: TrackAlias,
+        lifetime: Duration?,
+        order: DatagramOrder
+    ) -> Bool {
         var datagram = datagram
         datagram.trackAlias = alias
         var bytes: [UInt8] = []
@@ -119,7 +125,7 @@ extension MoQSession {
         do {
             try self.datagrams.encode(datagram, into: &bytes)
             payload.append(to: &bytes)
-            try self.transport.sendDatagram(Bytes(bytes), lifetime: lifetime)
+            try self.transport.sendDatagram(Bytes(bytes), lifetime: lifetime, order: order)
             return true
         } catch {
             self.totals.datagramsNotSent &+= 1

@@ -72,7 +72,7 @@ public final class MoQSession {
     var subscribedTracks: [FullTrackName: Subscription] = [:]
     /// Tracks that the peer offers and that are not answered.
     var offeredTracks: Set<FullTrackName> = []
-    /// In which order the streams with objects are sent.
+    /// In which order the streams with objects, and datagrams, are sent.
     let schedule = DeliverySchedule()
     /// Tracks that the peer subscribes to, or that we offer.
     var publishedTracks: Set<FullTrackName> = []

@@ -1,5 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+import MoQWire
 import WebTransport
 
 /// In which order the streams with objects of a session are sent (draft-18 §7.2, "Scheduling Algorithm"). Loop only.
@@ -7,6 +8,9 @@ import WebTransport
 /// What goes first is decided by the subscriber's priority, then by the publisher's; within a request by the order of its
 /// groups, and within a group by the subgroup's id. Which of several requests with the same priorities goes first is left
 /// open by the draft: here their first streams share the link.
+///
+/// Datagrams that wait for room go by the same rules (``DeliveryOrder/order(of:publisherPriority:flow:)``), but as a whole
+/// before all streams with objects: the transport has one priority for all of them.
 ///
 /// The transport has fewer levels than there are priorities and streams, so levels are given to what is open. Each pair of
 /// priorities in use is a band of levels: one for the first stream of each request, one for the second and so on, and the
@@ -203,7 +207,7 @@ final class DeliveryLane {
 
 /// The streams of one request, in the order in which they are to be sent. Loop only.
 final class DeliveryOrder {
-    /// Whether groups go in descending order. To be set before there are streams.
+    /// Whether groups go in descending order. To be set before there are streams or datagrams.
     var isDescending = false
     /// The subscriber's priority. A change applies at once.
     var subscriberPriority: UInt8 {
@@ -249,6 +253,18 @@ final class DeliveryOrder {
         if self.lanes[index].count == 0 {
             self.lanes.remove(at: index)
         }
+    }
+
+    /// Where an object that goes out in a datagram stands among those that wait: as the subscriber's and the publisher's
+    /// priority say, and within the request, which `flow` stands for, by group and object. Datagrams of several requests with the
+    /// same priorities take turns as they were published. What is queued keeps its place when the subscriber's priority changes.
+    func order(of location: Location, publisherPriority: UInt8, flow: UInt64) -> DatagramOrder {
+        DatagramOrder(
+            rank: UInt16(self.subscriberPriority) << 8 | UInt16(publisherPriority),
+            flow: flow,
+            major: self.isDescending ? ~location.group : location.group,
+            minor: location.object
+        )
     }
 
     /// What the stream brings next has another priority.

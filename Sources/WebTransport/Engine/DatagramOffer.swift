@@ -4,7 +4,7 @@
 public enum DatagramOffer: Hashable, Sendable {
     /// Nothing waits.
     case nothing
-    /// The oldest datagram is larger than the room offered: ask again with more room.
+    /// The datagram that is next is larger than the room offered: ask again with more room.
     case doesNotFit
     /// A datagram of so many bytes is to be taken; `isLast` when none waits behind it.
     case ready(count: Int, isLast: Bool)

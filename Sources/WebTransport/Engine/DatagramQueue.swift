@@ -2,15 +2,21 @@
 
 import DequeModule
 
-/// Datagrams that wait for the transport, oldest first, bounded in count, bytes and age.
+/// Datagrams that wait for the transport, in the order in which they are to be sent, bounded in count, bytes and age.
 struct DatagramQueue {
     private struct Entry {
         var bytes: Bytes
         var time: UInt64
         var lifetime: UInt64
+        var order: DatagramOrder
+        /// How often it did not fit into the room that there was.
+        var misfits = 0
     }
 
+    /// Sorted by rank.
     private var entries: Deque<Entry> = []
+    /// Whether some have exchanged their turns, so that the first of a rank need not be the oldest.
+    private var isMixed = false
     /// How many bytes wait.
     private(set) var byteCount = 0
 
@@ -20,44 +26,106 @@ struct DatagramQueue {
     /// Whether none waits.
     var isEmpty: Bool { self.entries.isEmpty }
 
-    /// The oldest datagram.
+    /// The datagram that is next.
     var first: Bytes? { self.entries.first?.bytes }
 
-    /// Whether the oldest datagram has waited for longer than its lifetime.
+    /// Whether that one has waited for longer than its lifetime.
     func isFirstLate(at now: UInt64) -> Bool {
         guard let first = self.entries.first, now > first.time else { return false }
         return now - first.time > first.lifetime
     }
 
-    /// Queues a datagram, with a lifetime in microseconds; drops the oldest ones as far as the bounds demand and returns
-    /// how many.
+    /// How often that one did not fit.
+    var misfitsOfFirst: Int { self.entries.first?.misfits ?? 0 }
+
+    /// The first datagram did not fit into the room that there was.
+    mutating func firstDidNotFit() {
+        if !self.entries.isEmpty {
+            self.entries[0].misfits += 1
+        }
+    }
+
+    /// Queues a datagram, with a lifetime in microseconds; drops the oldest ones of the last rank as far as the bounds demand
+    /// and returns how many.
     mutating func append(
         _ bytes: Bytes,
         at time: UInt64,
         lifetime: UInt64,
+        order: DatagramOrder = DatagramOrder(),
         maximumCount: Int,
         maximumBytes: Int
     ) -> Int {
-        self.entries.append(Entry(bytes: bytes, time: time, lifetime: lifetime))
+        self.insert(Entry(bytes: bytes, time: time, lifetime: lifetime, order: order))
         self.byteCount += bytes.count
         var dropped = 0
         while self.entries.count > 1, self.entries.count > maximumCount || self.byteCount > maximumBytes {
-            self.removeFirst()
+            self.drop()
             dropped += 1
         }
         return dropped
     }
 
-    /// Forgets the oldest datagram.
+    private mutating func insert(_ entry: Entry) {
+        let order = entry.order
+        guard let last = self.entries.last else {
+            self.entries.append(entry)
+            return
+        }
+        // The last turn of its rank, and from there forward past those of its flow that it overtakes.
+        var turn = last.order.rank <= order.rank ? self.entries.count : self.index { $0.order.rank > order.rank }
+        self.entries.insert(entry, at: turn)
+        var index = turn - 1
+        while index >= 0, self.entries[index].order.rank == order.rank {
+            if self.entries[index].order.flow == order.flow {
+                guard order.overtakes(self.entries[index].order) else { break }
+                self.entries.swapAt(index, turn)
+                turn = index
+                self.isMixed = true
+            }
+            index -= 1
+        }
+    }
+
+    /// The first index from which on all entries are like this; the others are before it.
+    private func index(where isBehind: (Entry) -> Bool) -> Int {
+        var low = 0
+        var high = self.entries.count
+        while low < high {
+            let middle = (low + high) / 2
+            if isBehind(self.entries[middle]) {
+                high = middle
+            } else {
+                low = middle + 1
+            }
+        }
+        return low
+    }
+
+    /// Forgets the oldest datagram of the last rank.
+    private mutating func drop() {
+        guard let first = self.entries.first, let last = self.entries.last else { return }
+        let isOnlyRank = first.order.rank == last.order.rank
+        var oldest = isOnlyRank ? 0 : self.index { $0.order.rank >= last.order.rank }
+        if self.isMixed {
+            for index in oldest..<self.entries.count where self.entries[index].time < self.entries[oldest].time {
+                oldest = index
+            }
+        }
+        self.byteCount -= self.entries.remove(at: oldest).bytes.count
+    }
+
+    /// Forgets the first datagram.
     mutating func removeFirst() {
         guard let entry = self.entries.popFirst() else { return }
         self.byteCount -= entry.bytes.count
+        if self.entries.isEmpty { self.isMixed = false }
     }
 
     /// Forgets all of them; returns how many.
     mutating func removeAll() -> Int {
         let count = self.entries.count
         self.entries = []
+        self.isMixed = false
         self.byteCount = 0
         return count
     }

@@ -10,7 +10,11 @@ extension WebTransportStreamManager {
     }
 
     /// Queues a datagram; see `WebTransportSession.sendDatagram`.
-    public func sendDatagram(_ bytes: Bytes, lifetime: Duration? = nil) throws(WebTransportError) {
+    public func sendDatagram(
+        _ bytes: Bytes,
+        lifetime: Duration? = nil,
+        order: DatagramOrder = DatagramOrder()
+    ) throws(WebTransportError) {
         guard let backend = self.backend else { throw self.refusal(of: "sending a datagram") }
         let limit = self.maximumDatagramSize
         guard limit > 0 else {
@@ -26,6 +30,7 @@ extension WebTransportStreamManager {
             bytes,
             at: backend.currentTime,
             lifetime: min(lifetime.map { Self.microseconds(of: $0) } ?? .max, self.datagramMaximumAge),
+            order: order,
             maximumCount: self.configuration.datagramQueueCount,
             maximumBytes: self.configuration.datagramQueueBytes
         )
@@ -47,15 +52,14 @@ extension WebTransportStreamManager {
         while let first = self.datagrams.first {
             if self.datagrams.isFirstLate(at: now) {
                 self.counters.datagramsDroppedLate += 1
-            } else if first.count > limit || self.datagramMisfits >= Self.maximumMisfits {
+            } else if first.count > limit || self.datagrams.misfitsOfFirst >= Self.maximumMisfits {
                 self.counters.datagramsDroppedOversize += 1
             } else if first.count > maximum {
-                self.datagramMisfits += 1
+                self.datagrams.firstDidNotFit()
                 return .doesNotFit
             } else {
                 return .ready(count: first.count, isLast: self.datagrams.count == 1)
             }
-            self.datagramMisfits = 0
             self.datagrams.removeFirst()
         }
         self.areDatagramsActive = false
@@ -72,7 +76,6 @@ extension WebTransportStreamManager {
             unsafe buffer.copyMemory(from: source)
         }
         self.datagrams.removeFirst()
-        self.datagramMisfits = 0
         self.counters.datagramsSent += 1
         if self.datagrams.isEmpty { self.areDatagramsActive = false }
         return true

@@ -40,7 +40,6 @@ public final class WebTransportStreamManager {
 
     var datagrams = DatagramQueue()
     var areDatagramsActive = false
-    var datagramMisfits = 0
     let datagramMaximumAge: UInt64
 
     /// Those who wait: to write while the session is above its watermark, for streams, for the end of all streams.

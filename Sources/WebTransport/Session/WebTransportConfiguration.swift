@@ -21,9 +21,9 @@ public struct WebTransportConfiguration: Hashable, Sendable {
     /// How far ahead of what was consumed the peer may send over all streams.
     public var sessionReceiveWindow = 8 << 20
 
-    /// How many datagrams may wait to be sent; beyond it the oldest is dropped.
+    /// How many datagrams may wait to be sent; beyond it the oldest of the last rank is dropped.
     public var datagramQueueCount = 512
-    /// How many bytes of datagrams may wait to be sent; beyond it the oldest is dropped.
+    /// How many bytes of datagrams may wait to be sent; beyond it the oldest of the last rank is dropped.
     public var datagramQueueBytes = 1 << 20
     /// How long a datagram may wait; it is dropped when its turn comes later.
     public var datagramMaximumAge = Duration.seconds(1)

@@ -91,11 +91,12 @@ public protocol WebTransportSession: AnyObject {
 
     /// Queues a datagram; it is sent whole or not at all.
     ///
-    /// The queue is bounded in count, bytes and age; when it is full the oldest datagram is dropped and counted, since
-    /// late media is worth less than fresh media. A datagram that has waited for longer than `lifetime` is dropped when its
+    /// Those that wait for room go in their `order`, all of them before streams of a priority behind
+    /// ``StreamPriority/datagram``. The queue is bounded in count, bytes and age; when it is full the oldest datagram of the last
+    /// rank is dropped and counted, since late media is worth less than fresh media. A datagram that has waited for longer than `lifetime` is dropped when its
     /// turn comes, as one that exceeds the age of the configuration.
     /// - Throws: `datagramTooLarge` with the limit, `datagramsUnsupported`, `sessionClosed`; `invalidState` when it is empty.
-    func sendDatagram(_ bytes: Bytes, lifetime: Duration?) throws(WebTransportError)
+    func sendDatagram(_ bytes: Bytes, lifetime: Duration?, order: DatagramOrder) throws(WebTransportError)
 
     /// Ends the session and all its streams, telling the peer `code` and `reason`. What is still queued is not sent.
     ///
@@ -114,11 +115,11 @@ extension WebTransportSession {
     /// True: transports without 0-RTT have no other state.
     public var isConfirmed: Bool { true }
 
-    /// Queues a datagram without a lifetime of its own.
+    /// Queues a datagram without a lifetime of its own, behind all others that are queued in this way.
     ///
-    /// - Throws: as `sendDatagram(_:lifetime:)`.
+    /// - Throws: as `sendDatagram(_:lifetime:order:)`.
     public func sendDatagram(_ bytes: Bytes) throws(WebTransportError) {
-        try self.sendDatagram(bytes, lifetime: nil)
+        try self.sendDatagram(bytes, lifetime: nil, order: DatagramOrder())
     }
 
     /// Opens a stream that only this side sends on as soon as the peer allows one more.

@@ -16,11 +16,11 @@ public struct StreamPriority: RawRepresentable, Hashable, Comparable, Sendable {
     /// Control streams: before everything else.
     public static let control = StreamPriority(rawValue: 1)
 
-    /// Datagrams, which stand between control streams and media.
-    public static let datagram = StreamPriority(rawValue: 2)
-
     /// Streams that carry one request and its answers.
     public static let request = StreamPriority(rawValue: 3)
+
+    /// Datagrams, which stand between the streams of control and requests and those of media.
+    public static let datagram = StreamPriority(rawValue: 4)
 
     /// Streams nobody gave a priority, in order of their numbers.
     public static let `default` = StreamPriority(rawValue: 9)
