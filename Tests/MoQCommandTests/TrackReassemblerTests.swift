@@ -82,6 +82,32 @@ struct TrackReassemblerTests {
         #expect(bench.reassembler.byteCount == 7)
     }
 
+    @Test("What waits when nothing more is wanted stays unwritten, and is counted")
+    func stopped() throws {
+        let bench = Bench()
+        let first = try bench.open(0)
+        let second = try bench.open(1)
+        let third = try bench.open(2)
+        first.send(0, "a")
+        second.send(0, "c")
+        second.send(1, "d")
+        second.finish()
+        third.beginObject(ObjectHeader(objectID: 0, payloadLength: 2))
+        third.receive(payload: Bytes(utf8: "e"))
+        bench.reassembler.stop()
+        bench.reassembler.stop()
+        third.receive(payload: Bytes(utf8: "e"))
+        first.reset(.cancelled)
+        third.reset(.cancelled)
+        #expect(bench.reassembler.open(group: 3, endsGroup: true) == nil)
+        bench.datagram(0, 1, "b")
+        bench.reassembler.finish()
+        #expect(bench.text == "a")
+        var losses = TrackReassembler.Losses()
+        losses.withheldObjects = 3
+        #expect(bench.reassembler.losses == losses)
+    }
+
     @Test("Objects of several subgroups are written by their ids")
     func subgroups() throws {
         let bench = Bench()

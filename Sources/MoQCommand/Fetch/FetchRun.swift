@@ -96,6 +96,9 @@ struct FetchRun {
 
     /// Decides whether what arrived is good enough.
     private func judge(_ report: FetchReport) throws {
+        if let withheld = report.live?.withheldDescription {
+            StandardStreams.complain("note: \(withheld)")
+        }
         guard let loss = report.lossDescription else { return }
         guard self.command.allowGaps || self.command.output == "-" else {
             throw CommandFailure("track '\(self.command.track.displayName)' is not complete: \(loss)")

@@ -255,7 +255,7 @@ final class FetchingStage {
     private func durationEnded() {
         let subscription = self.subscription
         self.subscription = nil
-        self.live?.finish()
+        self.live?.stop()
         self.hasLiveEnded = true
         self.finishIfOver()
         subscription?.cancel()

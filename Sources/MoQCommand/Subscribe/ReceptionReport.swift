@@ -50,6 +50,14 @@ struct ReceptionReport: Sendable {
         return parts.isEmpty ? nil : parts.joined(separator: ", ")
     }
 
+    /// One sentence about what came and is not in the output because the time was over; nil when nothing did.
+    var withheldDescription: String? {
+        let count = self.losses.withheldObjects
+        guard count > 0 else { return nil }
+        return
+            "the output ends where objects were missing when the time was over; \(count) objects behind them are left out"
+    }
+
     /// What `--stats` says about it to people.
     var statistics: String {
         var lines = [

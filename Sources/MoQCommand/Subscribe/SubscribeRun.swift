@@ -90,6 +90,9 @@ struct SubscribeRun {
                     + " not in the output"
             )
         }
+        if let withheld = report.withheldDescription {
+            StandardStreams.complain("note: \(withheld)")
+        }
         guard let loss = report.lossDescription else { return }
         guard self.command.allowGaps || self.command.output == "-" else {
             throw CommandFailure("track '\(self.command.track.displayName)' is not complete: \(loss)")

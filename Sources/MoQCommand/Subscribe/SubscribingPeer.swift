@@ -170,7 +170,7 @@ final class SubscribingPeer: MoQSessionHandler {
     private func durationEnded() {
         let subscription = self.subscription
         self.subscription = nil
-        self.receiver.finish()
+        self.receiver.stop()
         self.finish(.complete)
         subscription?.cancel()
     }

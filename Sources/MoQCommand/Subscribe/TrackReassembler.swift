@@ -26,6 +26,8 @@ final class TrackReassembler {
         var incompleteObjects = 0
         /// Objects that came after their place in the output had passed.
         var lateObjects = 0
+        /// Objects that were there when nothing more was wanted, and were not written because something before them was not.
+        var withheldObjects = 0
     }
 
     /// Called when a stream ended: the reassembler may be waiting from now on.
@@ -94,6 +96,7 @@ final class TrackReassembler {
 
     /// A stream begins.
     func open(group id: UInt64, endsGroup: Bool) -> SubgroupIntake? {
+        guard !self.isOver else { return nil }
         guard let group = self.group(id) else {
             self.counted.lateObjects += 1
             return nil
@@ -104,6 +107,7 @@ final class TrackReassembler {
 
     /// An object that came in a datagram.
     func receive(datagram: ObjectDatagram, payload: Bytes) {
+        guard !self.isOver else { return }
         guard let group = self.group(datagram.groupID) else {
             self.counted.lateObjects += 1
             return
@@ -186,6 +190,7 @@ final class TrackReassembler {
 
     /// A stream ended, or was given up.
     func closed(_ intake: SubgroupIntake, isReset: Bool) {
+        guard !self.isOver else { return }
         let group = intake.group
         group.openStreamCount -= 1
         if isReset {
@@ -221,6 +226,14 @@ final class TrackReassembler {
             self.enterSmallestGroup()
         }
         self.advance()
+    }
+
+    /// Ends the output where it is, because nothing more is wanted. What is held stays unwritten: what belongs before it may
+    /// still be on its way. Whatever still comes, resets of its streams included, is neither written nor counted.
+    func stop() {
+        guard !self.isOver else { return }
+        self.isOver = true
+        self.counted.withheldObjects = self.groups.values.reduce(0) { $0 + $1.held.count }
     }
 
     /// Writes everything that is left, in order. Nothing will come any more.

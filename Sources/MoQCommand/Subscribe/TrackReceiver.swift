@@ -87,6 +87,13 @@ final class TrackReceiver: TrackConsumer {
         self.output.flush()
     }
 
+    /// Nothing more is wanted: hands the last batch on, and leaves out what waits for something before it.
+    func stop() {
+        self.reassembler.stop()
+        self.patienceTimer?.cancel()
+        self.output.flush()
+    }
+
     func beginSubgroup(_ subgroup: SubgroupDescription) -> (any SubgroupConsumer)? {
         self.streamCount &+= 1
         let intake = self.reassembler.open(group: subgroup.group, endsGroup: subgroup.containsEndOfGroup)
