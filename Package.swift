@@ -78,7 +78,9 @@ let package = Package(
         ),
         .target(
             name: "MoQRelay",
-            dependencies: ["MoQ", "MoQProtocol", "MoQWire", "WebTransport", "PacketLoop", deque, logging],
+            dependencies: [
+                "MoQ", "MoQProtocol", "MoQWire", "WebTransport", "WebTransportInMemory", "PacketLoop", deque, logging,
+            ],
             swiftSettings: settings
         ),
         .target(

@@ -126,27 +126,36 @@ public final class MoQPicoQuicServer: Sendable {
 
     /// Opens the sockets. Returns when clients can connect.
     ///
+    /// - Parameter prepare: called when every shard has its acceptor, and before any client of the network is let in: the
+    ///   place to introduce shards to each other.
     /// - Returns: the address with the port that the system chose, if it had the choice.
     /// - Throws: what is wrong with the configuration, the files or the address, each named; `invalidState` on a second
-    ///   start, `stopped` when the server is stopped meanwhile. After an error nothing is left open, and the server
-    ///   cannot be started any more.
+    ///   start, `stopped` when the server is stopped meanwhile; `systemFailure` with what `prepare` threw. After an error
+    ///   nothing is left open, and the server cannot be started any more.
     @discardableResult
-    public func start(on address: QUICAddress) async throws(QUICError) -> QUICAddress {
-        try await self.start([.rawQUIC(address)]).first?.address ?? address
+    public func start(
+        on address: QUICAddress,
+        prepare: (@Sendable () async throws -> Void)? = nil
+    ) async throws(QUICError) -> QUICAddress {
+        try await self.start([.rawQUIC(address)], prepare: prepare).first?.address ?? address
     }
 
     /// Opens several listeners, each with a backend of its own. Returns when clients can connect by all of them.
     ///
+    /// - Parameter prepare: called as above; clients of this process can come already.
     /// - Returns: the listeners, with the ports that the system chose.
     /// - Throws: the same.
     @discardableResult
-    public func start(_ listeners: [MoQListener]) async throws(QUICError) -> [MoQListener] {
+    public func start(
+        _ listeners: [MoQListener],
+        prepare: (@Sendable () async throws -> Void)? = nil
+    ) async throws(QUICError) -> [MoQListener] {
         try self.validate(listeners)
         let attempt: Task<StartOutcome, Never>? = self.state.withLock { state in
             guard case .idle = state else {
                 return nil
             }
-            let attempt = Task { await self.bringUp(listeners) }
+            let attempt = Task { await self.bringUp(listeners, prepare) }
             state = .starting(attempt)
             return attempt
         }
@@ -186,12 +195,16 @@ public final class MoQPicoQuicServer: Sendable {
         try self.configuration.validate()
     }
 
-    private func bringUp(_ listeners: [MoQListener]) async -> StartOutcome {
+    private func bringUp(
+        _ listeners: [MoQListener],
+        _ prepare: (@Sendable () async throws -> Void)?
+    ) async -> StartOutcome {
         do throws(QUICError) {
             let address = try await self.listen(on: listeners.compactMap(\.address).first)
             for shard in self.shards {
                 try await shard.open(takesLinks: listeners.contains(.inProcess), self.makeAcceptor)
             }
+            try await Self.call(prepare)
             // Not before: shards may have to know each other when the first client comes.
             for shard in self.shards where address != nil {
                 try await shard.admitClients()
@@ -202,6 +215,14 @@ public final class MoQPicoQuicServer: Sendable {
             await self.stopShards(code: .noError, reason: "")
             self.settle(.failed)
             return .failure(error)
+        }
+    }
+
+    private static func call(_ prepare: (@Sendable () async throws -> Void)?) async throws(QUICError) {
+        do {
+            try await prepare?()
+        } catch {
+            throw error as? QUICError ?? QUICError(.systemFailure, "\(error)")
         }
     }
 

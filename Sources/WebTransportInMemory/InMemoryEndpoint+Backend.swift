@@ -3,7 +3,8 @@
 import PacketLoop
 import WebTransport
 
-extension InMemoryEndpoint: WebTransportStreamBackend {
+/// What the manager asks for.
+extension InMemoryEndpoint {
     var currentTime: UInt64 { self.loop.now.microseconds }
 
     var maximumDatagramSize: Int { self.isClosed ? 0 : self.configuration.maximumDatagramSize }

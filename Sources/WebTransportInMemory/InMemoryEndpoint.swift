@@ -8,7 +8,7 @@ import WebTransport
 ///
 ///     manager ──ready──► endpoint ──flush: packets──(latency, loss)──► peer.arrive ──► peer's manager
 ///                           ▲────────────(latency)── acknowledged, or lost: sent again ──┘
-final class InMemoryEndpoint {
+final class InMemoryEndpoint: InMemoryBackend {
     let loop: PacketLoop
     let configuration: InMemoryLinkConfiguration
     weak var manager: WebTransportStreamManager?

@@ -17,25 +17,42 @@ public final class InMemoryLink {
     /// Called once, soon after both sessions have ended. (loop)
     public var ended: (() -> Void)?
 
+    private let clientEnd: InMemoryEndpoint
+    private let serverEnd: InMemoryEndpoint
+
     /// Joins two sessions on `loop`; both are ready at once.
     public init(loop: PacketLoop, configuration: InMemoryLinkConfiguration = InMemoryLinkConfiguration()) {
-        self.client = InMemoryWebTransport(role: .client, loop: loop, configuration: configuration)
-        self.server = InMemoryWebTransport(role: .server, loop: loop, configuration: configuration)
-        self.client.endpoint.peer = self.server.endpoint
-        self.server.endpoint.peer = self.client.endpoint
-        for endpoint in [self.client.endpoint, self.server.endpoint] {
+        let client = InMemoryEndpoint(role: .client, loop: loop, configuration: configuration)
+        let server = InMemoryEndpoint(role: .server, loop: loop, configuration: configuration)
+        self.clientEnd = client
+        self.serverEnd = server
+        self.client = InMemoryWebTransport(
+            role: .client,
+            configuration: configuration.client,
+            negotiatedProtocol: configuration.negotiatedProtocol,
+            backend: client
+        )
+        self.server = InMemoryWebTransport(
+            role: .server,
+            configuration: configuration.server,
+            negotiatedProtocol: configuration.negotiatedProtocol,
+            backend: server
+        )
+        client.peer = server
+        server.peer = client
+        for endpoint in [client, server] {
             endpoint.didShutDown = { [weak self] in self?.endpointDidShutDown() }
         }
     }
 
     /// Whether both sessions have ended.
-    public var isOver: Bool { self.client.endpoint.isClosed && self.server.endpoint.isClosed }
+    public var isOver: Bool { self.clientEnd.isClosed && self.serverEnd.isClosed }
 
     private func endpointDidShutDown() {
-        guard self.isOver, let ended = self.ended, self.client.endpoint.loop.isOnLoop else { return }
+        guard self.isOver, let ended = self.ended, self.clientEnd.loop.isOnLoop else { return }
         self.ended = nil
         // Not from inside: whoever is told may drop the link, and an end is in the middle of its own.
-        _ = self.client.endpoint.loop.schedule(after: .zero, ended)
+        _ = self.clientEnd.loop.schedule(after: .zero, ended)
     }
 
     deinit {
@@ -45,13 +62,13 @@ public final class InMemoryLink {
     /// Cuts the link: both sessions end for `cause`, the client's first, and are told `reason`.
     public func sever(_ cause: WebTransportCloseInfo.TransportCause, reason: String = "") {
         let info = WebTransportCloseInfo(origin: .transport(cause), reason: reason)
-        self.client.endpoint.sever(info)
-        self.server.endpoint.sever(info)
+        self.clientEnd.sever(info)
+        self.serverEnd.sever(info)
     }
 
     /// Loses this share of the packets from now on, from 0 to 1.
     public func setLoss(_ loss: Double) {
-        self.client.endpoint.loss = loss
-        self.server.endpoint.loss = loss
+        self.clientEnd.loss = loss
+        self.serverEnd.loss = loss
     }
 }

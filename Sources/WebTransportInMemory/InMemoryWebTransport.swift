@@ -3,22 +3,32 @@
 import PacketLoop
 public import WebTransport
 
-/// One end of an `InMemoryLink`. (loop)
+/// What is below a session within the process.
+protocol InMemoryBackend: WebTransportStreamBackend {
+    /// The session's streams. The backend does not keep them.
+    var manager: WebTransportStreamManager? { get set }
+
+    /// What was sent and received.
+    var pathStatistics: WebTransportPathStatistics { get }
+}
+
+/// One end of an `InMemoryLink` or of a `LoopBridge`. (loop)
 public final class InMemoryWebTransport: WebTransportSession {
-    /// The application protocol that the link's configuration names.
+    /// The application protocol that the configuration names.
     public let negotiatedProtocol: String?
-    let endpoint: InMemoryEndpoint
+    private let backend: any InMemoryBackend
     private let manager: WebTransportStreamManager
 
-    init(role: WebTransportRole, loop: PacketLoop, configuration: InMemoryLinkConfiguration) {
-        self.negotiatedProtocol = configuration.negotiatedProtocol
-        self.endpoint = InMemoryEndpoint(role: role, loop: loop, configuration: configuration)
-        self.manager = WebTransportStreamManager(
-            role: role,
-            configuration: role == .client ? configuration.client : configuration.server,
-            backend: self.endpoint
-        )
-        self.endpoint.manager = self.manager
+    init(
+        role: WebTransportRole,
+        configuration: WebTransportConfiguration,
+        negotiatedProtocol: String?,
+        backend: any InMemoryBackend
+    ) {
+        self.negotiatedProtocol = negotiatedProtocol
+        self.backend = backend
+        self.manager = WebTransportStreamManager(role: role, configuration: configuration, backend: backend)
+        self.backend.manager = self.manager
         self.manager.session = self
     }
 
@@ -37,7 +47,7 @@ public final class InMemoryWebTransport: WebTransportSession {
         set { self.manager.handler = newValue }
     }
 
-    /// The size of the largest datagram, as the link's configuration says.
+    /// The size of the largest datagram, as the configuration says.
     public var maximumDatagramSize: Int { self.manager.maximumDatagramSize }
 
     /// Opens a stream that only this side sends on.
@@ -83,10 +93,10 @@ public final class InMemoryWebTransport: WebTransportSession {
     /// How many bytes all send streams together have queued.
     public var queuedByteCount: Int { self.manager.queuedByteCount }
 
-    /// What the session did so far, with what the link did to its packets.
+    /// What the session did so far, with what became of its packets or batches.
     public var statistics: WebTransportStatistics {
         var statistics = self.manager.statistics
-        statistics.path = self.endpoint.pathStatistics
+        statistics.path = self.backend.pathStatistics
         return statistics
     }
 }

@@ -2,6 +2,7 @@
 
 import PacketLoop
 import Synchronization
+import TestSupport
 import Testing
 
 /// An actor pinned to a loop.

@@ -3,6 +3,7 @@
 import Foundation
 import PacketLoop
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite("Work on the loop", .timeLimit(.minutes(1)))

@@ -7,7 +7,7 @@ import WebTransport
 struct PriorityConformance {
     @Test(
         "on a path that is full control goes before datagrams, and these before media",
-        arguments: TransportKind.lossless
+        arguments: TransportKind.narrow
     )
     func order(kind: TransportKind) async throws {
         let controlSize = 60_000

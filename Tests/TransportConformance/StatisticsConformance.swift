@@ -100,7 +100,7 @@ struct StatisticsConformance {
                 let path = try #require(ended.path)
                 #expect(path.packetsReceived > 0)
                 #expect(path.bytesReceived > 80_000)
-                #expect(path.smoothedRoundTrip > .zero)
+                #expect(path.smoothedRoundTrip > .zero || kind == .bridge)
             }
         }
     }

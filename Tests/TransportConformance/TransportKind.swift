@@ -8,6 +8,7 @@ import WebTransport
 enum TransportKind: String, CaseIterable, CustomTestStringConvertible {
     case inMemory = "in memory"
     case lossy = "in memory, one packet in ten lost"
+    case bridge = "between two loops of the process"
     case rawQUIC = "raw QUIC on loopback, by picoquic's packet loop"
     #if os(Linux)
     case rawQUICByEpoll = "raw QUIC on loopback, by our packet loop, of which two share the port"
@@ -21,8 +22,11 @@ enum TransportKind: String, CaseIterable, CustomTestStringConvertible {
     /// The transports on which everything arrives in the order it was sent.
     static let lossless = Self.allCases.filter { !$0.losesDatagrams }
 
+    /// The transports of those whose path has only so much room at a time.
+    static let narrow = Self.lossless.filter { $0 != .bridge }
+
     /// Whether the peer is told that a session drains. QUIC itself has no signal for it.
-    var signalsDrain: Bool { self == .inMemory || self == .lossy }
+    var signalsDrain: Bool { self == .inMemory || self == .lossy || self == .bridge }
 
     /// Runs a test on a new pair.
     func withPair(
@@ -33,6 +37,7 @@ enum TransportKind: String, CaseIterable, CustomTestStringConvertible {
             switch self {
             case .inMemory: InMemoryFixture(configuration, loss: 0)
             case .lossy: InMemoryFixture(configuration, loss: 0.1)
+            case .bridge: LoopBridgeFixture(configuration)
             case .rawQUIC: try await PicoQuicFixture(configuration, packetLoop: .picoquic)
             #if os(Linux)
             case .rawQUICByEpoll: try await PicoQuicFixture(configuration, packetLoop: .epoll, loops: 2)

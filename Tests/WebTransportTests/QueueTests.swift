@@ -61,6 +61,28 @@ struct QueueTests {
         }
     }
 
+    @Test("what was taken by reference is not copied, and does not change when more is queued")
+    func byReference() {
+        var queue = EgressQueue()
+        let payload = Bytes([UInt8](repeating: 9, count: 5_000))
+        queue.append(copying: Bytes([1, 2, 3]).span)
+        queue.append(payload)
+        var taken: [Bytes] = []
+        #expect(queue.take(atMost: 2, to: &taken) == 2)
+        #expect(queue.take(atMost: 2_001, to: &taken) == 2_001)
+        #expect(queue.byteCount == 3_000)
+        #expect(queue.take(atMost: .max, to: &taken) == 3_000)
+        #expect(queue.byteCount == 0)
+        #expect(taken.map(\.count) == [2, 1, 2_000, 3_000])
+        #expect(taken[2].storage === payload.storage)
+        #expect(taken[3].storage === payload.storage)
+        // Nothing is queued, but the packing buffer is not the queue's alone any more.
+        queue.append(copying: Bytes([7, 7, 7]).span)
+        #expect(taken[0] == [1, 2])
+        #expect(taken[1] == [3])
+        #expect(self.take(3, from: &queue) == [7, 7, 7])
+    }
+
     @Test("an ingress buffer gives back what was not consumed, in front")
     func ingress() {
         var buffer = IngressBuffer()

@@ -152,7 +152,7 @@ final class IngressFetch: ReceiveStreamReader {
             self.receiver?.consumer?.endRange(gap, through: location)
         case .payload(let count, _):
             self.session.totals.payloadBytesReceived &+= UInt64(count)
-            self.receiver?.consumer?.receive(payload: Bytes(copying: bytes.extracting(first: count)))
+            self.receiver?.consumer?.receive(payload: self.stream.keep(bytes.extracting(first: count)))
         case .needMore:
             break
         }

@@ -228,7 +228,7 @@ final class IngressStream: ReceiveStreamReader {
                 try integrity.receive(payload: payload, isLast: isLast, in: watch)
             }
             if isSound {
-                self.consumer?.receive(payload: Bytes(copying: payload))
+                self.consumer?.receive(payload: self.stream.keep(payload))
             }
         case .needMore:
             break

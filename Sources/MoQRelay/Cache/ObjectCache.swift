@@ -69,6 +69,11 @@ final class ObjectCache {
         }
     }
 
+    /// The tracks of a source that are in this namespace, or in one that begins with it.
+    func tracks(from source: ObjectIdentifier, in namespace: TrackNamespace) -> [FullTrackName] {
+        self.tracks.values.lazy.filter { $0.source == source }.map(\.name).filter { $0.namespace.hasPrefix(namespace) }
+    }
+
     private var leastRecentlyUsed: [TrackCache] {
         self.tracks.values.sorted { $0.lastUse < $1.lastUse }
     }

@@ -55,8 +55,8 @@ final class FetchFill: FetchConsumer {
     let end: FetchEnd
     /// The order of the groups.
     let order: GroupOrder
-    /// Whether upstream relays are asked, too.
-    let mayGoUp: Bool
+    /// Who may be asked.
+    let reach: Reach
     private(set) var state = State.asked
     /// The number of the first item that is still in the buffer.
     private(set) var base = 0
@@ -76,6 +76,7 @@ final class FetchFill: FetchConsumer {
     /// The next location that nothing was said about, where groups ascend.
     private var cursor: Location?
     private var current: CachedObject?
+    private var isCounted = false
 
     init(
         _ name: FullTrackName,
@@ -83,7 +84,7 @@ final class FetchFill: FetchConsumer {
         through end: FetchEnd,
         order: GroupOrder,
         sources: [RelayPeer],
-        mayGoUp: Bool,
+        reach: Reach,
         relay: MoQRelay
     ) {
         self.name = name
@@ -91,7 +92,7 @@ final class FetchFill: FetchConsumer {
         self.end = end
         self.order = order
         self.sources = sources
-        self.mayGoUp = mayGoUp
+        self.reach = reach
         self.relay = relay
         self.ledger = relay.ledger
         self.cursor = first
@@ -104,12 +105,12 @@ final class FetchFill: FetchConsumer {
             return false
         }
         let source = self.sources.removeFirst()
-        if self.receiver == nil {
-            self.ledger.counters.live.upstreamFetches += 1
-        }
+        self.setCounted(!source.isSibling)
         // A track that is being received keeps its memory, whoever is asked for the rest.
         self.cache = self.relay?.tracks[self.name]?.cache ?? self.relay?.cache(of: self.name, from: source)
-        self.ledger.counters.upstreamFetches &+= 1
+        if self.isCounted {
+            self.ledger.counters.upstreamFetches &+= 1
+        }
         let request = FetchRequest(
             track: self.name,
             from: self.first,
@@ -120,6 +121,15 @@ final class FetchFill: FetchConsumer {
             self?.answered(result)
         }
         return true
+    }
+
+    /// Begins or ends to count the fetch among those from publishers: one from another shard counts there.
+    private func setCounted(_ isCounted: Bool) {
+        guard isCounted != self.isCounted else {
+            return
+        }
+        self.isCounted = isCounted
+        self.ledger.counters.live.upstreamFetches += isCounted ? 1 : -1
     }
 
     /// Whether it is over.
@@ -259,7 +269,7 @@ final class FetchFill: FetchConsumer {
         self.cursor = location.next
         self.current = nil
         self.cache?.noteLargest(location)
-        self.ledger.counters.objectsIn &+= 1
+        self.ledger.counters.objectsIn &+= self.isCounted ? 1 : 0
         guard header.payloadLength <= CachedObject.maximumPayload else {
             self.hasObjects = true
             self.append(.gap(.unknown, location), cost: CachedObject.overhead)
@@ -273,7 +283,7 @@ final class FetchFill: FetchConsumer {
     }
 
     func receive(payload: Bytes) {
-        self.ledger.counters.bytesIn &+= UInt64(payload.count)
+        self.ledger.counters.bytesIn &+= self.isCounted ? UInt64(payload.count) : 0
         self.current?.append(payload)
     }
 
@@ -331,7 +341,7 @@ final class FetchFill: FetchConsumer {
         }
         self.state = .over(outcome)
         self.receiver = nil
-        self.ledger.counters.live.upstreamFetches -= 1
+        self.setCounted(false)
         self.relay?.fillEnded(self)
         self.notify()
     }

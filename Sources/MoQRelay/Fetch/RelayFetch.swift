@@ -86,8 +86,10 @@ final class RelayFetch: FetchPublisherDelegate {
         let limit = relay.configuration.upstreamResponseTimeout
         let wanted = request.request.fillTimeout.map { Duration.milliseconds(Int64(clamping: $0)) }
         self.patience = min(wanted ?? limit, limit)
-        self.ledger.counters.live.fetches += 1
-        self.ledger.counters.fetches &+= 1
+        if !owner.isSibling {
+            self.ledger.counters.live.fetches += 1
+            self.ledger.counters.fetches &+= 1
+        }
     }
 
     /// Answers the request, at once where what is remembered suffices for that.
@@ -253,7 +255,9 @@ final class RelayFetch: FetchPublisherDelegate {
         self.leaveFill()
         self.request?.onCancelled = nil
         self.request = nil
-        self.ledger.counters.live.fetches -= 1
+        if !self.owner.isSibling {
+            self.ledger.counters.live.fetches -= 1
+        }
         self.owner.fetches[ObjectIdentifier(self)] = nil
     }
 
@@ -409,8 +413,13 @@ final class RelayFetch: FetchPublisherDelegate {
         for part in object.parts {
             publisher.receive(payload: part)
         }
-        self.ledger.counters.objectsOut &+= 1
-        self.ledger.counters.bytesOut &+= object.header.payloadLength
+        if self.owner.isSibling {
+            self.ledger.counters.objectsCrossed &+= 1
+            self.ledger.counters.bytesCrossed &+= object.header.payloadLength
+        } else {
+            self.ledger.counters.objectsOut &+= 1
+            self.ledger.counters.bytesOut &+= object.header.payloadLength
+        }
         if self.fill == nil {
             self.ledger.counters.cacheHits &+= 1
         }
@@ -517,7 +526,7 @@ final class RelayFetch: FetchPublisherDelegate {
                 from: first,
                 through: end,
                 order: self.order,
-                mayGoUp: !self.owner.isUpstream
+                within: self.owner.reach
             )
         else {
             return false

@@ -11,10 +11,10 @@ import PacketLoop
 /// That there is one at a time about each track also bounds what a ring of relays can do that do not recognise it: the
 /// question waits for itself until its time is over, instead of going round.
 final class StatusQuestion {
-    /// What is asked, and whether upstream relays are asked, too.
+    /// What is asked, and who may be.
     struct Key: Hashable {
         let name: FullTrackName
-        let mayGoUp: Bool
+        let reach: Reach
     }
 
     private let key: Key

@@ -5,15 +5,28 @@ import MoQWire
 
 /// Fetches and questions about tracks, and what the relay remembers for them.
 extension MoQRelay {
-    func fetch(_ request: IncomingFetch, from peer: RelayPeer) {
+    /// How many fetches of another shard may be open: each may hold what its windows hold.
+    static let maximumFetchesPerSibling = 2_000
+
+    /// `isSecondLook` says that the request was put off once already, see ``lookAgain(for:_:)``.
+    func fetch(_ request: IncomingFetch, from peer: RelayPeer, isSecondLook: Bool = false) {
         guard !Self.isForbidden(request.track.namespace) else {
             self.ledger.counters.tracksNotFound &+= 1
             request.reject(.doesNotExist, reason: "the namespace is reserved")
             return
         }
-        guard peer.fetches.count < self.configuration.maximumFetchesPerSession else {
+        let limit = self.ledger.limit(peer, \.maximumFetchesPerSession, Self.maximumFetchesPerSibling)
+        guard peer.fetches.count < limit else {
             self.ledger.counters.requestsOverLimit &+= 1
             request.reject(.excessiveLoad, reason: "too many fetches")
+            return
+        }
+        if !isSecondLook, self.mayHearMore(for: peer), self.sources(of: request.track, within: peer.reach).isEmpty {
+            self.lookAgain(for: peer) { relay in
+                if request.isPending {
+                    relay.fetch(request, from: peer, isSecondLook: true)
+                }
+            }
             return
         }
         let fetch = RelayFetch(request, owner: peer, relay: self)
@@ -23,7 +36,7 @@ extension MoQRelay {
 
     /// Answers as a SUBSCRIBE would be answered: from the track where it is being received, and else with what the publisher
     /// says (draft-18 §10.14).
-    func trackStatus(_ request: IncomingTrackStatus, from peer: RelayPeer) {
+    func trackStatus(_ request: IncomingTrackStatus, from peer: RelayPeer, isSecondLook: Bool = false) {
         let name = request.track
         guard !Self.isForbidden(name.namespace) else {
             self.ledger.counters.tracksNotFound &+= 1
@@ -34,12 +47,20 @@ extension MoQRelay {
             request.accept(largest: track.largest, properties: track.properties)
             return
         }
-        let key = StatusQuestion.Key(name: name, mayGoUp: !peer.isUpstream)
+        let key = StatusQuestion.Key(name: name, reach: peer.reach)
         if let question = self.questions[key] {
             question.ask(for: request)
             return
         }
-        let sources = self.sources(of: name, mayGoUp: key.mayGoUp)
+        let sources = self.sources(of: name, within: key.reach)
+        if sources.isEmpty, !isSecondLook, self.mayHearMore(for: peer) {
+            self.lookAgain(for: peer) { relay in
+                if request.isPending {
+                    relay.trackStatus(request, from: peer, isSecondLook: true)
+                }
+            }
+            return
+        }
         guard !sources.isEmpty else {
             self.ledger.counters.tracksNotFound &+= 1
             request.reject(.doesNotExist, reason: "nobody publishes the track")
@@ -50,19 +71,19 @@ extension MoQRelay {
         question.ask(for: request)
     }
 
-    /// Who is asked first for what is not known of a track. An upstream relay only if it may be.
-    func source(of name: FullTrackName, mayGoUp: Bool = true) -> RelayPeer? {
-        self.sources(of: name, mayGoUp: mayGoUp).first
+    /// Who is asked first for what is not known of a track.
+    func source(of name: FullTrackName) -> RelayPeer? {
+        self.sources(of: name, within: .everything).first
     }
 
     /// Who can be asked for what is not known of a track, in this order: those that it comes from, those that announced its
-    /// namespace, and the upstream relays, if they may be.
-    func sources(of name: FullTrackName, mayGoUp: Bool) -> [RelayPeer] {
+    /// namespace, and the upstream relays, as far as they may be.
+    func sources(of name: FullTrackName, within reach: Reach) -> [RelayPeer] {
         let feeds = (self.tracks[name]?.upstreams ?? []).filter { $0.state == .established }
-        var found = feeds.reversed().map(\.owner).filter { !$0.isClosed && (mayGoUp || !$0.isUpstream) }
-        let announcers = self.announcers(of: name.namespace, includingUpstream: mayGoUp)
-        let upstreams = mayGoUp ? self.upstreams.compactMap { $0.source(of: name.namespace) } : []
-        for peer in announcers + upstreams where !found.contains(where: { $0 === peer }) {
+        var found = feeds.reversed().map(\.owner).filter { !$0.isClosed && reach.includes($0) }
+        let announcers = self.announcers(of: name.namespace, within: reach)
+        for peer in announcers + self.lastSources(of: name.namespace, within: reach)
+        where !found.contains(where: { $0 === peer }) {
             found.append(peer)
         }
         return found
@@ -75,10 +96,10 @@ extension MoQRelay {
         from first: Location,
         through end: FetchEnd,
         order: GroupOrder,
-        mayGoUp: Bool
+        within reach: Reach
     ) -> FetchFill? {
         // One that ends earlier does not say how far the track is.
-        let underWay = self.fillUnderWay(name, covering: first, mayGoUp: mayGoUp)
+        let underWay = self.fillUnderWay(name, covering: first, within: reach)
         if let fill = underWay, fill.end.location >= end.location {
             return fill
         }
@@ -87,8 +108,8 @@ extension MoQRelay {
             from: first,
             through: end,
             order: order,
-            sources: self.sources(of: name, mayGoUp: mayGoUp),
-            mayGoUp: mayGoUp,
+            sources: self.sources(of: name, within: reach),
+            reach: reach,
             relay: self
         )
         guard fill.askNext() else {
@@ -101,9 +122,13 @@ extension MoQRelay {
 
     /// A fetch of the relay that is under way and has, or will bring, everything from this location on. The one that reaches
     /// farthest.
-    func fillUnderWay(_ name: FullTrackName, covering location: Location, mayGoUp: Bool = true) -> FetchFill? {
+    func fillUnderWay(
+        _ name: FullTrackName,
+        covering location: Location,
+        within reach: Reach = .everything
+    ) -> FetchFill? {
         let fills = self.fills[name] ?? []
-        return fills.filter { $0.covers(location) && (mayGoUp || !$0.mayGoUp) }.max {
+        return fills.filter { $0.covers(location) && reach.covers($0.reach) }.max {
             $0.end.location < $1.end.location
         }
     }

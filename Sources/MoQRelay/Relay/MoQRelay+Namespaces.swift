@@ -12,8 +12,9 @@ extension MoQRelay {
             return
         }
         var announcements = self.announcements[namespace] ?? []
-        guard peer.announcements.count < self.configuration.maximumNamespacesPerSession,
-            announcements.count < self.configuration.maximumPublishersPerNamespace,
+        let limit = self.ledger.limit(peer, \.maximumNamespacesPerSession, self.configuration.maximumNamespaces)
+        guard peer.announcements.count < limit,
+            announcements.count < self.configuration.maximumPublishersPerNamespace + self.ledger.siblingCount,
             !announcements.isEmpty || !self.announcements.isFull
         else {
             self.ledger.counters.requestsOverLimit &+= 1
@@ -25,8 +26,10 @@ extension MoQRelay {
         announcements.append(announcement)
         self.announcements.insert(announcements, at: namespace)
         peer.announcements.append(announcement)
-        self.ledger.counters.namespaces &+= 1
-        self.ledger.counters.live.namespaces += 1
+        if !peer.isSibling {
+            self.ledger.counters.namespaces &+= 1
+            self.ledger.counters.live.namespaces += 1
+        }
         request.onWithdrawn = { [weak self, weak announcement] in
             guard let self, let announcement else {
                 return
@@ -39,12 +42,18 @@ extension MoQRelay {
                 upstream.announce(namespace)
             }
         }
+        if !peer.isSibling {
+            for sibling in self.siblings {
+                sibling.announce(namespace)
+            }
+        }
         self.publisherAppeared(peer, in: namespace)
         guard isNew else {
             return
         }
         for (_, feeds) in self.namespaceFeeds.prefixes(of: namespace) {
-            for feed in feeds where feed.wantsNamespaces {
+            // Another shard was told as all are; it follows only what upstream relays report.
+            for feed in feeds where feed.wantsNamespaces && !feed.owner.isSibling {
                 feed.request.publish(namespace)
             }
         }
@@ -63,11 +72,16 @@ extension MoQRelay {
             self.ledger.counters.requestsOverLimit &+= 1
             return
         }
-        guard (before == 0) != (after == 0), self.announcements[namespace] == nil else {
+        guard (before == 0) != (after == 0) else {
             return
         }
+        let isAnnounced = self.announcements[namespace] != nil
         for (_, feeds) in self.namespaceFeeds.prefixes(of: namespace) {
             for feed in feeds where feed.wantsNamespaces && !feed.owner.isUpstream && !feed.owner.isClosed {
+                // Who follows is told once of what is announced here, too. Another shard counts for itself.
+                guard !isAnnounced || feed.owner.isSibling else {
+                    continue
+                }
                 if exists {
                     feed.request.publish(namespace)
                 } else {
@@ -83,7 +97,12 @@ extension MoQRelay {
             request.reject(.doesNotExist, reason: "the namespace is reserved")
             return
         }
-        guard peer.namespaceFeeds.count < self.configuration.maximumNamespaceSubscriptionsPerSession else {
+        let limit = self.ledger.limit(
+            peer,
+            \.maximumNamespaceSubscriptionsPerSession,
+            self.configuration.maximumNamespaces
+        )
+        guard peer.namespaceFeeds.count < limit else {
             self.ledger.counters.requestsOverLimit &+= 1
             request.reject(.excessiveLoad, reason: "too many namespace subscriptions")
             return
@@ -91,8 +110,10 @@ extension MoQRelay {
         let feed = NamespaceFeed(owner: peer, request: request)
         self.file(feed)
         peer.namespaceFeeds.append(feed)
-        self.ledger.counters.namespaceSubscriptions &+= 1
-        self.ledger.counters.live.namespaceSubscriptions += 1
+        if !peer.isSibling {
+            self.ledger.counters.namespaceSubscriptions &+= 1
+            self.ledger.counters.live.namespaceSubscriptions += 1
+        }
         request.onCancelled = { [weak self, weak feed] in
             guard let self, let feed else {
                 return
@@ -112,8 +133,10 @@ extension MoQRelay {
     /// offers it the tracks.
     private func tellWhatExists(_ feed: NamespaceFeed) {
         if feed.wantsNamespaces {
-            for (namespace, _) in self.announcements.all(under: feed.prefix) {
-                feed.request.publish(namespace)
+            if !feed.owner.isSibling {
+                for (namespace, _) in self.announcements.all(under: feed.prefix) {
+                    feed.request.publish(namespace)
+                }
             }
             if !feed.owner.isUpstream {
                 for (namespace, _) in self.remoteNamespaces.all(under: feed.prefix) {
@@ -127,9 +150,17 @@ extension MoQRelay {
             }
         }
         // A session that does not read is closed by what it is told, and has nothing in the tree then.
-        if !feed.owner.isUpstream, feed.owner.namespaceFeeds.contains(where: { $0 === feed }) {
+        guard feed.owner.namespaceFeeds.contains(where: { $0 === feed }) else {
+            return
+        }
+        if !feed.owner.isUpstream {
             for upstream in self.upstreams {
                 upstream.follow(feed)
+            }
+        }
+        if !feed.owner.isSibling {
+            for sibling in self.siblings {
+                sibling.follow(feed)
             }
         }
     }
@@ -148,9 +179,20 @@ extension MoQRelay {
         update.accept()
         // Upstream relays are asked about the new one first, so that what both have in common stays known.
         self.tellWhatExists(feed)
+        self.unfollow(old, feed)
+    }
+
+    /// Those who were asked about a prefix need not report on it any more, as far as this namespace subscription goes, which is
+    /// not in the tree under it.
+    private func unfollow(_ prefix: TrackNamespace, _ feed: NamespaceFeed) {
         if !feed.owner.isUpstream {
             for upstream in self.upstreams {
-                upstream.unfollow(old, feed)
+                upstream.unfollow(prefix, feed)
+            }
+        }
+        if !feed.owner.isSibling {
+            for sibling in self.siblings {
+                sibling.unfollow(prefix, feed)
             }
         }
     }
@@ -200,7 +242,16 @@ extension MoQRelay {
             return
         }
         announcements.remove(at: index)
-        self.ledger.counters.live.namespaces -= 1
+        if announcement.owner.isSibling {
+            self.forgetTracks(in: namespace, of: announcement.owner)
+        } else {
+            self.ledger.counters.live.namespaces -= 1
+            if announcements.allSatisfy({ $0.owner.isSibling }) {
+                for sibling in self.siblings {
+                    sibling.withdraw(namespace)
+                }
+            }
+        }
         if announcements.allSatisfy({ $0.owner.isUpstream }) {
             for upstream in self.upstreams {
                 upstream.withdraw(namespace)
@@ -213,7 +264,7 @@ extension MoQRelay {
         self.announcements.remove(namespace)
         let isRemote = self.remoteNamespaces[namespace] != nil
         for (_, feeds) in self.namespaceFeeds.prefixes(of: namespace) {
-            for feed in feeds where feed.wantsNamespaces && !feed.owner.isClosed {
+            for feed in feeds where feed.wantsNamespaces && !feed.owner.isClosed && !feed.owner.isSibling {
                 guard !isRemote || feed.owner.isUpstream else {
                     continue
                 }
@@ -229,12 +280,10 @@ extension MoQRelay {
         guard self.unfile(feed) else {
             return
         }
-        self.ledger.counters.live.namespaceSubscriptions -= 1
-        if !feed.owner.isUpstream {
-            for upstream in self.upstreams {
-                upstream.unfollow(feed.prefix, feed)
-            }
+        if !feed.owner.isSibling {
+            self.ledger.counters.live.namespaceSubscriptions -= 1
         }
+        self.unfollow(feed.prefix, feed)
     }
 
     /// Whether a client follows the namespaces, or the tracks, of a prefix that begins with this one.

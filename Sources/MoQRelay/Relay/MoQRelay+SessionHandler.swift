@@ -18,6 +18,7 @@ extension MoQRelay: MoQSessionHandler {
             session.sendGoaway(newSessionURI: nil, timeout: timeout)
         }
         peer.upstream?.sessionDidSetUp()
+        peer.sibling?.sessionDidSetUp()
     }
 
     /// Routes a subscription to its track.

@@ -6,7 +6,8 @@ import PacketLoop
 
 /// Tracks: who wants them and who offers them.
 extension MoQRelay {
-    func subscribe(_ request: IncomingSubscribe, from peer: RelayPeer) {
+    /// `isSecondLook` says that the request was put off once already, see ``lookAgain(for:_:)``.
+    func subscribe(_ request: IncomingSubscribe, from peer: RelayPeer, isSecondLook: Bool = false) {
         let name = request.request.track
         guard !Self.isForbidden(name.namespace) else {
             self.ledger.counters.tracksNotFound &+= 1
@@ -22,20 +23,28 @@ extension MoQRelay {
             request.reject(.duplicateSubscription, reason: "the session is subscribed to the track")
             return
         }
-        guard peer.subscriptions.count < self.configuration.maximumSubscriptionsPerSession else {
+        guard peer.subscriptions.count < self.maximumSubscriptions(of: peer) else {
             self.ledger.counters.requestsOverLimit &+= 1
             request.reject(.excessiveLoad, reason: "too many subscriptions")
             return
         }
-        if let track = self.tracks[name] {
-            track.subscribe(request, from: peer)
+        let known = self.tracks[name]
+        let publishers =
+            known == nil
+            ? self.publishers(of: name, within: peer.reach, limit: self.ledger.maximumPublishersPerTrack) : []
+        if known?.isAwaitingPublisher ?? publishers.isEmpty, !isSecondLook, self.mayHearMore(for: peer) {
+            self.lookAgain(for: peer) { relay in
+                if request.isPending {
+                    relay.subscribe(request, from: peer, isSecondLook: true)
+                }
+            }
             return
         }
-        let publishers = self.publishers(
-            of: name,
-            includingUpstream: !peer.isUpstream,
-            limit: self.configuration.maximumPublishersPerTrack
-        )
+        if let track = known {
+            track.subscribe(request, from: peer)
+            track.turnSiblingsAway()
+            return
+        }
         guard !publishers.isEmpty else {
             self.awaitPublisher(request, from: peer)
             return
@@ -50,12 +59,16 @@ extension MoQRelay {
         }
     }
 
+    private func maximumSubscriptions(of peer: RelayPeer) -> Int {
+        self.ledger.limit(peer, \.maximumSubscriptionsPerSession, self.configuration.maximumTracks)
+    }
+
     // MARK: Waiting for a publisher
 
     /// Holds a SUBSCRIBE for a track that nobody publishes, as long as the subscriber wants (draft-18 §10.2.6).
     private func awaitPublisher(_ request: IncomingSubscribe, from peer: RelayPeer) {
         let name = request.request.track
-        guard self.rendezvousTime(of: request) != nil else {
+        guard self.rendezvousTime(of: request) != nil, !self.isDraining else {
             self.ledger.counters.tracksNotFound &+= 1
             request.reject(.doesNotExist, reason: "nobody publishes the track")
             return
@@ -78,9 +91,10 @@ extension MoQRelay {
         return min(.milliseconds(Int64(clamping: wanted)), limit)
     }
 
-    /// The upstream relay that can be asked to wait for a publisher of the track, as far as its draft can say that.
-    func upstreamThatWaits(for name: FullTrackName) -> RelayPeer? {
-        self.upstreams.lazy.compactMap { $0.source(of: name.namespace) }.first {
+    /// The upstream relay that can be asked to wait for a publisher of the track, as far as its draft can say that; or the
+    /// shard that asks one.
+    func upstreamThatWaits(for name: FullTrackName, within reach: Reach) -> RelayPeer? {
+        self.lastSources(of: name.namespace, within: reach).first {
             $0.session.profile.parameters.contains { $0.name == .rendezvousTimeout } && $0.upstreams[name] == nil
         }
     }
@@ -89,7 +103,7 @@ extension MoQRelay {
     /// relay for those alone that nobody has.
     func publisherAppeared(_ peer: RelayPeer, in namespace: TrackNamespace) {
         for track in self.tracksByNamespace.all(under: namespace)
-        where !peer.isUpstream || track.isAwaitingPublisher && track.mayGoUp {
+        where track.reach.includes(peer) && (!peer.isUpstream || track.isAwaitingPublisher) {
             track.publisherAppeared(peer)
         }
     }
@@ -134,7 +148,9 @@ extension MoQRelay {
     func dropUnusedOffers(of peer: RelayPeer) {
         for (name, feed) in peer.upstreams where feed.origin == .published && !self.isAskedForTracks(of: name.namespace)
         {
-            if let track = self.tracks[name], track.subscribers.isEmpty, track.waiting.isEmpty {
+            if let track = self.tracks[name], track.waiting.isEmpty,
+                track.subscribers.allSatisfy({ $0.isSibling && !$0.publisher.forward })
+            {
                 track.drop(feed)
                 track.settle()
             }
@@ -154,6 +170,7 @@ extension MoQRelay {
                 self.offer(track, upTo: peer)
             }
         }
+        self.offerAcross(track)
     }
 
     /// The last publisher that offered the track is gone.
@@ -172,7 +189,9 @@ extension MoQRelay {
     /// Sends PUBLISH for a track to the owner of a namespace subscription (draft-18 §10.19, draft-16 §9.25). The peer is a subscriber of
     /// the track once it accepts.
     func offer(_ track: TrackForwarder, to feed: NamespaceFeed) {
-        guard !feed.request.isSubscribeTracks || feed.owner.upstreams[track.name]?.origin != .published else {
+        guard !feed.request.isSubscribeTracks || feed.owner.upstreams[track.name]?.origin != .published,
+            !feed.owner.isSibling || track.upstreams.contains(where: { $0.origin == .published && !$0.owner.isSibling })
+        else {
             return
         }
         self.offer(track, to: feed.owner, forward: feed.forward) { [weak feed] in
@@ -188,7 +207,8 @@ extension MoQRelay {
         self.offer(track, to: peer, forward: false) {}
     }
 
-    private func offer(
+    /// Sends PUBLISH for a track, unless the peer has it; `blocked` is called when it cannot be sent.
+    func offer(
         _ track: TrackForwarder,
         to peer: RelayPeer,
         forward: Bool,
@@ -198,7 +218,7 @@ extension MoQRelay {
         guard peer.subscriptions[name] == nil, !peer.isGoingAway, !peer.isClosed else {
             return
         }
-        guard peer.subscriptions.count < self.configuration.maximumSubscriptionsPerSession,
+        guard peer.subscriptions.count < self.maximumSubscriptions(of: peer),
             track.subscribers.count < self.configuration.maximumSubscribersPerTrack
         else {
             self.ledger.counters.requestsOverLimit &+= 1
@@ -244,7 +264,9 @@ extension MoQRelay {
         }
         timer.cancel()
         peer.subscriptions[track.name] = nil
-        guard !track.isOver, track.subscribers.count < self.configuration.maximumSubscribersPerTrack else {
+        guard !track.isOver, !peer.isSibling || track.isEstablished(for: peer),
+            track.subscribers.count < self.configuration.maximumSubscribersPerTrack
+        else {
             publisher.end(.trackEnded, reason: "the track ended")
             return
         }
@@ -265,39 +287,44 @@ extension MoQRelay {
 
     /// The sessions that can be asked for a track and have not been: the publishers of all announced namespaces that its own
     /// begins with, those of longer ones first, and of each the newest first, as far as they are not about to leave; and if
-    /// there is none, the first upstream relay of which the same can be said. `includingUpstream` is false for what an
-    /// upstream relay wants: no other one is asked for that.
+    /// there is none, the first upstream relay of which the same can be said, or the shard that has some.
     func publishers(
         of name: FullTrackName,
         besides asked: Set<UInt64> = [],
-        includingUpstream: Bool = false,
+        within reach: Reach,
         limit: Int
     ) -> [RelayPeer] {
-        var found = self.announcers(of: name.namespace, includingUpstream: includingUpstream) {
-            $0.upstreams[name] == nil && !asked.contains($0.number)
-        }
+        let isNew: (RelayPeer) -> Bool = { $0.upstreams[name] == nil && !asked.contains($0.number) }
+        var found = self.announcers(of: name.namespace, within: reach, where: isNew)
         if found.count > limit {
             found.removeLast(found.count - limit)
         }
-        if found.isEmpty, includingUpstream, limit > 0 {
-            let sources = self.upstreams.lazy.compactMap { $0.source(of: name.namespace) }
-            if let source = sources.first(where: { $0.upstreams[name] == nil && !asked.contains($0.number) }) {
-                found.append(source)
-            }
+        if found.isEmpty, limit > 0,
+            let source = self.lastSources(of: name.namespace, within: reach).first(where: isNew)
+        {
+            found.append(source)
         }
         return found
+    }
+
+    /// Who is asked after all publishers: the upstream relays, or the shards that have some.
+    func lastSources(of namespace: TrackNamespace, within reach: Reach) -> [RelayPeer] {
+        guard reach.goesUp else {
+            return []
+        }
+        return self.upstreams.compactMap { $0.source(of: namespace) } + (reach.crosses ? self.gateways : [])
     }
 
     /// The publishers of all announced namespaces that this one begins with, in the order in which they are to be asked.
     func announcers(
         of namespace: TrackNamespace,
-        includingUpstream: Bool,
+        within reach: Reach,
         where isWanted: (RelayPeer) -> Bool = { _ in true }
     ) -> [RelayPeer] {
         var found: [RelayPeer] = []
         for (_, announcements) in self.announcements.prefixes(of: namespace).reversed() {
             for owner in announcements.reversed().map(\.owner)
-            where !owner.isGoingAway && owner.session.isOpen && (includingUpstream || !owner.isUpstream)
+            where !owner.isGoingAway && owner.session.isOpen && reach.includes(owner)
                 && isWanted(owner) && !found.contains(where: { $0 === owner })
             {
                 found.append(owner)
@@ -322,7 +349,8 @@ extension MoQRelay {
                 upstream.follow(feed)
             }
         }
-        for track in self.tracksByNamespace.all(under: everything) where track.isAwaitingPublisher && track.mayGoUp {
+        for track in self.tracksByNamespace.all(under: everything)
+        where track.isAwaitingPublisher && track.reach.goesUp {
             track.publisherAppeared(peer)
         }
     }

@@ -26,6 +26,9 @@ public import WebTransport
 /// not agree make the track malformed. A publisher that announces the namespace of a track that has subscribers is asked
 /// for it, too.
 ///
+/// Several relays, each on a loop of its own, can be made one (``RelayShards``). Each counts then as a publisher of what its
+/// own clients and upstream relays bring, to the clients and upstream relays of the others.
+///
 /// Objects that were forwarded are remembered for a while, within bounds. A subscription begins with what is live; a FETCH is
 /// answered from memory and completed from the publisher. What is remembered of a track is forgotten with its publisher.
 public final class MoQRelay {
@@ -72,10 +75,19 @@ public final class MoQRelay {
     /// The questions about tracks that publishers have not answered.
     var questions: [StatusQuestion.Key: StatusQuestion] = [:]
 
+    /// The other shards of this relay.
+    var siblings: [RelaySibling] = []
+
+    /// Called when the session with another shard ends although nobody has drained or closed this one: some tracks and
+    /// namespaces are gone, and the relay as a whole does not work any more. (loop)
+    public var onShardLost: ((_ reason: String) -> Void)?
+
     private var drainTimer: LoopTimer?
     private var drainCompletion: (() -> Void)?
-    /// How many of the sessions are with upstream relays.
-    private var upstreamSessionCount = 0
+    private var isClosing = false
+    /// How many of the sessions are not of clients, but with upstream relays and other shards.
+    private var relaySessionCount = 0
+    private var nextPeerNumber: UInt64 = 0
 
     /// Makes a relay without sessions.
     public init(loop: PacketLoop, configuration: MoQRelayConfiguration = MoQRelayConfiguration()) {
@@ -163,8 +175,9 @@ public final class MoQRelay {
     /// Shuts the relay down in order. (loop)
     ///
     /// Every session is sent GOAWAY; requests that arrive from now on are refused, what stands goes on. When every
-    /// session with a client is gone, which ends those with upstream relays, or after `timeout`, when the remaining ones are closed (with GOAWAY_TIMEOUT where something was
-    /// going on, draft-18 §10.4), `completion` is called, once, on the loop.
+    /// session with a client is gone, which ends those with upstream relays, or after `timeout`, when the remaining ones are
+    /// closed (with GOAWAY_TIMEOUT where something was going on, draft-18 §10.4), `completion` is called, once, on the loop.
+    /// Where there are other shards, those with them and with upstream relays are left to ``close(_:reason:)``.
     public func drain(timeout: Duration, completion: (() -> Void)? = nil) {
         let earlier = self.drainCompletion
         self.drainCompletion = {
@@ -195,6 +208,7 @@ public final class MoQRelay {
 
     /// Closes every session at once, and connects to no upstream relay any more. (loop)
     public func close(_ code: SessionErrorCode = .noError, reason: String = "") {
+        self.isClosing = true
         for upstream in self.upstreams {
             upstream.stop()
         }
@@ -209,7 +223,7 @@ public final class MoQRelay {
     }
 
     private func drainDeadlinePassed() {
-        for peer in Array(self.peers.values) {
+        for peer in Array(self.peers.values) where !self.isShared(peer) {
             if peer.isIdle {
                 peer.session.close(.noError, reason: "the relay is going away")
             } else {
@@ -224,32 +238,40 @@ public final class MoQRelay {
         self.drainTimer = nil
         let completion = self.drainCompletion
         self.drainCompletion = nil
-        for peer in Array(self.peers.values) where peer.isUpstream {
+        for peer in Array(self.peers.values) where peer.isUpstream && !self.isShared(peer) {
             peer.session.close(.noError, reason: "the relay is going away")
         }
         completion?()
     }
 
+    /// Whether other shards may still need the session after this one has drained.
+    private func isShared(_ peer: RelayPeer) -> Bool {
+        !peer.isClient && !self.siblings.isEmpty
+    }
+
     // MARK: Sessions
 
     private var hasRoom: Bool {
-        !self.isDraining && self.peers.count - self.upstreamSessionCount < self.configuration.maximumSessions
+        !self.isDraining && self.peers.count - self.relaySessionCount < self.configuration.maximumSessions
     }
 
     private var hasNoClients: Bool {
-        self.peers.count == self.upstreamSessionCount
+        self.peers.count == self.relaySessionCount
     }
 
-    /// Registers a session: of a client, or with an upstream relay, for which there is always room.
+    /// Registers a session: of a client, or with another relay, for which there is always room.
     @discardableResult
-    func register(_ session: MoQSession, as upstream: RelayUpstream? = nil) -> RelayPeer {
-        let peer = RelayPeer(session: session, number: self.ledger.counters.sessions, upstream: upstream)
-        if peer.isUpstream {
-            self.upstreamSessionCount += 1
+    func register(_ session: MoQSession, as role: RelayPeer.Role = .client) -> RelayPeer {
+        let peer = RelayPeer(session: session, number: self.nextPeerNumber, role: role)
+        self.nextPeerNumber &+= 1
+        if !peer.isClient {
+            self.relaySessionCount += 1
         }
         self.peers[ObjectIdentifier(session)] = peer
-        self.ledger.counters.sessions &+= 1
-        self.ledger.counters.live.sessions += 1
+        if !peer.isSibling {
+            self.ledger.counters.sessions &+= 1
+            self.ledger.counters.live.sessions += 1
+        }
         return peer
     }
 
@@ -272,10 +294,12 @@ public final class MoQRelay {
             return
         }
         peer.isClosed = true
-        if peer.isUpstream {
-            self.upstreamSessionCount -= 1
+        if !peer.isClient {
+            self.relaySessionCount -= 1
         }
-        self.ledger.counters.live.sessions -= 1
+        if !peer.isSibling {
+            self.ledger.counters.live.sessions -= 1
+        }
         for feed in peer.namespaceFeeds {
             self.removeFromTree(feed)
         }
@@ -295,6 +319,13 @@ public final class MoQRelay {
         peer.upstreams = [:]
         self.forgetTracks(of: peer)
         peer.upstream?.sessionDidClose(of: peer, reason)
+        if let sibling = peer.sibling {
+            sibling.sessionDidClose()
+            if !self.isDraining, !self.isClosing {
+                self.log.error("lost a shard", metadata: ["shard": "\(sibling.index)", "reason": "\(reason)"])
+                self.onShardLost?(reason)
+            }
+        }
         if self.isDraining, self.hasNoClients {
             self.finishDraining()
         }

@@ -4,11 +4,11 @@
 public struct MoQRelayCounters: Hashable, Sendable {
     /// What exists at the moment. All of it is zero when every session is gone.
     public struct Live: Hashable, Sendable {
-        /// Open sessions, those with upstream relays included.
+        /// Open sessions, those with upstream relays included, those with other shards of the relay not.
         public var sessions = 0
         /// Announcements (PUBLISH_NAMESPACE), counted per session that made them.
         public var namespaces = 0
-        /// Tracks that are known.
+        /// Tracks that are known; of a relay with several shards, once at each that knows them.
         public var tracks = 0
         /// Subscriptions to publishers, pending ones included.
         public var upstreams = 0
@@ -29,6 +29,21 @@ public struct MoQRelayCounters: Hashable, Sendable {
 
         /// Nothing at all.
         public init() {}
+
+        /// Adds what exists at another shard of the relay.
+        public mutating func add(_ other: Live) {
+            self.sessions += other.sessions
+            self.namespaces += other.namespaces
+            self.tracks += other.tracks
+            self.upstreams += other.upstreams
+            self.subscribers += other.subscribers
+            self.pendingSubscribers += other.pendingSubscribers
+            self.namespaceSubscriptions += other.namespaceSubscriptions
+            self.subgroups += other.subgroups
+            self.fetches += other.fetches
+            self.upstreamFetches += other.upstreamFetches
+            self.pausedTracks += other.pausedTracks
+        }
     }
 
     /// What exists at the moment.
@@ -71,6 +86,12 @@ public struct MoQRelayCounters: Hashable, Sendable {
     /// Payload bytes that were handed to subscribers.
     public var bytesOut: UInt64 = 0
 
+    /// Objects that were handed to other shards of the relay, once for each of them. They count neither as going out nor,
+    /// there, as arriving.
+    public var objectsCrossed: UInt64 = 0
+    /// Payload bytes that were handed to other shards.
+    public var bytesCrossed: UInt64 = 0
+
     /// Objects that came again, from another publisher of the track, and were not passed on.
     public var objectsDuplicate: UInt64 = 0
     /// Tracks that were ended because their publishers did not agree.
@@ -109,4 +130,59 @@ public struct MoQRelayCounters: Hashable, Sendable {
 
     /// Nothing done yet.
     public init() {}
+
+    mutating func countIn(objects: UInt64 = 0, bytes: UInt64 = 0) {
+        self.objectsIn &+= objects
+        self.bytesIn &+= bytes
+    }
+
+    mutating func countOut(objects: UInt64 = 0, bytes: UInt64 = 0) {
+        self.objectsOut &+= objects
+        self.bytesOut &+= bytes
+    }
+
+    mutating func countCrossed(objects: UInt64 = 0, bytes: UInt64 = 0) {
+        self.objectsCrossed &+= objects
+        self.bytesCrossed &+= bytes
+    }
+
+    /// Adds what another shard of the relay has in hand and has done.
+    public mutating func add(_ other: MoQRelayCounters) {
+        self.live.add(other.live)
+        self.sessions &+= other.sessions
+        self.namespaces &+= other.namespaces
+        self.upstreamSubscribes &+= other.upstreamSubscribes
+        self.upstreamPublishes &+= other.upstreamPublishes
+        self.subscribers &+= other.subscribers
+        self.namespaceSubscriptions &+= other.namespaceSubscriptions
+        self.fetches &+= other.fetches
+        self.upstreamFetches &+= other.upstreamFetches
+        self.cachedBytes += other.cachedBytes
+        self.cacheHits &+= other.cacheHits
+        self.cacheMisses &+= other.cacheMisses
+        self.cacheEvictions &+= other.cacheEvictions
+        self.fetchGapsUnknown &+= other.fetchGapsUnknown
+        self.objectsIn &+= other.objectsIn
+        self.bytesIn &+= other.bytesIn
+        self.objectsOut &+= other.objectsOut
+        self.bytesOut &+= other.bytesOut
+        self.objectsCrossed &+= other.objectsCrossed
+        self.bytesCrossed &+= other.bytesCrossed
+        self.objectsDuplicate &+= other.objectsDuplicate
+        self.tracksContradicted &+= other.tracksContradicted
+        self.objectsWithoutSubscriber &+= other.objectsWithoutSubscriber
+        self.subgroupsCutShort &+= other.subgroupsCutShort
+        self.subscribersCutOff &+= other.subscribersCutOff
+        self.pauses &+= other.pauses
+        self.resumes &+= other.resumes
+        self.sessionsRefused &+= other.sessionsRefused
+        self.requestsOverLimit &+= other.requestsOverLimit
+        self.tracksNotFound &+= other.tracksNotFound
+        self.rendezvousTimeouts &+= other.rendezvousTimeouts
+        self.upstreamTimeouts &+= other.upstreamTimeouts
+        self.offerTimeouts &+= other.offerTimeouts
+        self.upstreamConnects &+= other.upstreamConnects
+        self.upstreamFailures &+= other.upstreamFailures
+        self.upstreamLoops &+= other.upstreamLoops
+    }
 }

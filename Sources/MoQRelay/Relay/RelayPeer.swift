@@ -29,6 +29,11 @@ final class RelayPeer {
     private(set) weak var upstream: RelayUpstream?
     /// Whether it is. What comes from an upstream relay is not passed on to one.
     let isUpstream: Bool
+    /// Set when the peer is another shard of this relay.
+    private(set) weak var sibling: RelaySibling?
+    /// Whether it is. What comes from another shard is not passed on to one, and what goes on between shards is not counted,
+    /// since its causes are.
+    let isSibling: Bool
 
     /// The fetches of the peer.
     var fetches: [ObjectIdentifier: RelayFetch] = [:]
@@ -43,11 +48,35 @@ final class RelayPeer {
         case joined(TrackSubscriber)
     }
 
-    init(session: MoQSession, number: UInt64, upstream: RelayUpstream? = nil) {
+    /// What the peer is to this relay.
+    enum Role {
+        case client
+        case upstream(RelayUpstream)
+        case sibling(RelaySibling)
+    }
+
+    init(session: MoQSession, number: UInt64, role: Role) {
         self.session = session
         self.number = number
-        self.upstream = upstream
-        self.isUpstream = upstream != nil
+        switch role {
+        case .client: (self.isUpstream, self.isSibling) = (false, false)
+        case .upstream(let upstream):
+            (self.isUpstream, self.isSibling) = (true, false)
+            self.upstream = upstream
+        case .sibling(let sibling):
+            (self.isUpstream, self.isSibling) = (false, true)
+            self.sibling = sibling
+        }
+    }
+
+    /// Whether the peer is neither an upstream relay nor another shard.
+    var isClient: Bool {
+        !self.isUpstream && !self.isSibling
+    }
+
+    /// Where may be looked for what the peer wants.
+    var reach: Reach {
+        Reach(goesUp: !self.isUpstream, crosses: !self.isSibling)
     }
 
     /// Whether this is the old session with an upstream relay, and the other the one that was made in its place.

@@ -40,6 +40,8 @@ final class SubgroupCopy: SubgroupConsumer {
 
     private var track: TrackForwarder?
     private let merge: TrackMerge
+    /// Whether the stream comes from another shard.
+    private let hasCrossed: Bool
     private let watch: SubgroupWatch
     private var place = Place.undecided
     private var length: UInt64 = 0
@@ -54,6 +56,7 @@ final class SubgroupCopy: SubgroupConsumer {
     ) throws(MalformedTrack) {
         self.description = description
         self.source = source
+        self.hasCrossed = source?.owner.isSibling ?? false
         self.track = track
         self.merge = merge
         self.watch = try merge.integrity.openSubgroup(
@@ -99,14 +102,14 @@ final class SubgroupCopy: SubgroupConsumer {
             self.track?.countDuplicate()
             return
         }
-        var answer = subgroup.offer(object, after: previous)
+        var answer = subgroup.offer(object, after: previous, hasCrossed: self.hasCrossed)
         self.isAhead = answer == .ahead
         if self.isAhead, subgroup.isStuck {
             // Nobody is left who could bring what is missing. The object opens new streams.
             subgroup.giveUp()
             self.findPlace()
             if case .attached(let successor) = self.place {
-                answer = successor.offer(object, after: previous)
+                answer = successor.offer(object, after: previous, hasCrossed: self.hasCrossed)
                 self.isAhead = answer == .ahead
             }
         }

@@ -56,6 +56,8 @@ final class SubgroupForwarder: SubgroupConsumer {
     private var passed: UInt64 = 0
     /// The last object before that, all of which was passed on.
     private var lastBefore: UInt64?
+    /// Whether the object that was begun last came from another shard, where it is counted.
+    private var hasCrossed = false
 
     /// Whose stream ends here.
     private weak var source: UpstreamFeed?
@@ -80,6 +82,7 @@ final class SubgroupForwarder: SubgroupConsumer {
     ) {
         self.description = description
         self.source = source
+        self.hasCrossed = source?.owner.isSibling ?? false
         self.lastBefore = last
         self.hasBegun = last != nil
         self.forwarder = forwarder
@@ -207,11 +210,12 @@ final class SubgroupForwarder: SubgroupConsumer {
 
     /// An object begins in a stream, after `previous` in the same stream. It is passed on when it is the next one
     /// (draft-18 §11.4.3).
-    func offer(_ object: ObjectHeader, after previous: UInt64?) -> Answer {
+    func offer(_ object: ObjectHeader, after previous: UInt64?, hasCrossed: Bool) -> Answer {
         guard let last = self.last else {
             if let before = self.lastBefore, object.objectID <= before {
                 return .known
             }
+            self.hasCrossed = hasCrossed
             self.pass(object)
             return .passed
         }
@@ -222,6 +226,7 @@ final class SubgroupForwarder: SubgroupConsumer {
         guard isNext, self.passed == self.length else {
             return .ahead
         }
+        self.hasCrossed = hasCrossed
         self.pass(object)
         return .passed
     }
@@ -283,14 +288,18 @@ final class SubgroupForwarder: SubgroupConsumer {
         self.length = object.payloadLength
         self.passed = 0
         self.forwarder?.observed(location)
-        self.ledger.counters.objectsIn &+= 1
+        if !self.hasCrossed {
+            self.ledger.counters.countIn(objects: 1)
+        }
         self.recorder?.begin(object)
         var handed: UInt64 = 0
+        var crossed: UInt64 = 0
         var hasRoom = false
         self.walk { index in
             self.openIfWanted(index)
             if case .open(let consumer) = self.legs[index].state {
-                let publisher = self.legs[index].subscriber.publisher
+                let subscriber = self.legs[index].subscriber
+                let publisher = subscriber.publisher
                 guard publisher.forward || publisher.isEnded else {
                     // The object is left out, so the stream must not go on after it (draft-18 §11.4.3). When the
                     // subscriber wants objects again, the leg gets a new one.
@@ -299,32 +308,51 @@ final class SubgroupForwarder: SubgroupConsumer {
                     return
                 }
                 consumer.beginObject(object)
-                handed &+= 1
-                hasRoom = hasRoom || !publisher.isAboveHighWatermark
+                if subscriber.isSibling {
+                    crossed &+= 1
+                } else {
+                    handed &+= 1
+                }
+                hasRoom = hasRoom || !subscriber.isAboveHighWatermark
             }
         }
         self.hasBegun = true
-        self.account(objects: handed, bytes: 0, hasRoom: hasRoom)
-        if handed == 0 {
+        self.ledger.counters.countOut(objects: handed)
+        self.ledger.counters.countCrossed(objects: crossed)
+        if handed == 0, crossed == 0 {
             self.ledger.counters.objectsWithoutSubscriber &+= 1
+        } else if !hasRoom {
+            self.forwarder?.everybodyLags()
         }
     }
 
     private func pass(_ payload: Bytes) {
-        self.passed &+= UInt64(payload.count)
-        self.ledger.counters.bytesIn &+= UInt64(payload.count)
+        let size = UInt64(payload.count)
+        self.passed &+= size
+        if !self.hasCrossed {
+            self.ledger.counters.countIn(bytes: size)
+        }
         self.recorder?.append(payload)
         var handed: UInt64 = 0
+        var crossed: UInt64 = 0
         var hasRoom = false
         self.walk { index in
             if case .open(let consumer) = self.legs[index].state {
-                let publisher = self.legs[index].subscriber.publisher
+                let subscriber = self.legs[index].subscriber
                 consumer.receive(payload: payload)
-                handed &+= 1
-                hasRoom = hasRoom || !publisher.isAboveHighWatermark
+                if subscriber.isSibling {
+                    crossed &+= 1
+                } else {
+                    handed &+= 1
+                }
+                hasRoom = hasRoom || !subscriber.isAboveHighWatermark
             }
         }
-        self.account(objects: 0, bytes: handed &* UInt64(payload.count), hasRoom: handed == 0 || hasRoom)
+        self.ledger.counters.countOut(bytes: handed &* size)
+        self.ledger.counters.countCrossed(bytes: crossed &* size)
+        if !hasRoom, handed > 0 || crossed > 0 {
+            self.forwarder?.everybodyLags()
+        }
     }
 
     private func complete() {
@@ -403,14 +431,6 @@ final class SubgroupForwarder: SubgroupConsumer {
         }
         if case .waiting = self.legs[index].state {
             self.legs[index].state = .open(consumer)
-        }
-    }
-
-    private func account(objects: UInt64, bytes: UInt64, hasRoom: Bool) {
-        self.ledger.counters.objectsOut &+= objects
-        self.ledger.counters.bytesOut &+= bytes
-        if !hasRoom, objects > 0 || bytes > 0 {
-            self.forwarder?.everybodyLags()
         }
     }
 

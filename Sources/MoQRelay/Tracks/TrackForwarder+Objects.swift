@@ -180,17 +180,24 @@ extension TrackForwarder {
         }
         self.observed(location)
         self.record(datagram, payload: payload)
+        let size = UInt64(payload.count)
+        if !feed.owner.isSibling {
+            self.ledger.counters.countIn(objects: 1, bytes: size)
+        }
         var handed: UInt64 = 0
+        var crossed: UInt64 = 0
         let subscribers = self.subscribers
         for subscriber in subscribers where !subscriber.isOver && subscriber.publisher.forward {
             subscriber.publisher.receive(datagram, payload: payload)
-            handed &+= 1
+            if subscriber.isSibling {
+                crossed &+= 1
+            } else {
+                handed &+= 1
+            }
         }
-        self.ledger.counters.objectsIn &+= 1
-        self.ledger.counters.bytesIn &+= UInt64(payload.count)
-        self.ledger.counters.objectsOut &+= handed
-        self.ledger.counters.bytesOut &+= handed &* UInt64(payload.count)
-        if handed == 0 {
+        self.ledger.counters.countOut(objects: handed, bytes: handed &* size)
+        self.ledger.counters.countCrossed(objects: crossed, bytes: crossed &* size)
+        if handed == 0, crossed == 0 {
             self.ledger.counters.objectsWithoutSubscriber &+= 1
         }
     }

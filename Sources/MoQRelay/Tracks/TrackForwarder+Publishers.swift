@@ -25,7 +25,7 @@ extension TrackForwarder {
     /// Whether there may be one publisher more. When there are as many as may be, the first that has not answered makes
     /// room: it may have vanished, and who comes anew is there.
     private func makeRoomForPublisher() -> Bool {
-        guard self.upstreams.count >= self.ledger.configuration.maximumPublishersPerTrack else {
+        guard self.upstreams.count >= self.ledger.maximumPublishersPerTrack else {
             return true
         }
         guard let silent = self.upstreams.first(where: { $0.state == .pending }) else {
@@ -49,14 +49,29 @@ extension TrackForwarder {
 
     /// Asks those who may have the track as well as the one that has it, and have not been asked.
     func askFurther() {
-        let room = self.ledger.configuration.maximumPublishersPerTrack - self.upstreams.count
+        let room = self.ledger.maximumPublishersPerTrack - self.upstreams.count
         guard room > 0, !self.isOver else {
             return
         }
-        let others = self.relay?.publishers(of: self.name, besides: self.askedPublishers, limit: room) ?? []
+        let reach = Reach(crosses: self.reach.crosses)
+        let others =
+            self.relay?.publishers(of: self.name, besides: self.askedPublishers, within: reach, limit: room) ?? []
         for owner in others {
             self.ask(owner)
         }
+    }
+
+    /// Asks publishers of this shard, or the upstream relays, for another shard.
+    /// - Returns: whether there is one.
+    func askHere() -> Bool {
+        let room = self.ledger.maximumPublishersPerTrack - self.upstreams.count
+        let reach = Reach(goesUp: true)
+        let others =
+            self.relay?.publishers(of: self.name, besides: self.askedPublishers, within: reach, limit: room) ?? []
+        for owner in others {
+            self.ask(owner)
+        }
+        return !others.isEmpty
     }
 
     /// Has an upstream relay wait for a publisher, too, as long as somebody here waits (draft-18 §10.2.6). Who appears here
@@ -66,7 +81,7 @@ extension TrackForwarder {
         let patience = self.waiting.lazy.filter { !$0.owner.isUpstream }.map { $0.patience(at: now) }.max() ?? .zero
         guard self.isAwaitingPublisher, !self.isOver, patience >= .milliseconds(1),
             !self.upstreams.contains(where: { $0.patience != nil }),
-            let owner = self.relay?.upstreamThatWaits(for: self.name)
+            let owner = self.relay?.upstreamThatWaits(for: self.name, within: self.reach)
         else {
             return
         }
@@ -79,7 +94,9 @@ extension TrackForwarder {
 
     /// Sends SUBSCRIBE. `attempt` counts the tries that were refused as duplicates.
     private func subscribe(_ feed: UpstreamFeed, attempt: Int = 0) {
-        self.ledger.counters.upstreamSubscribes &+= 1
+        if !feed.owner.isSibling {
+            self.ledger.counters.upstreamSubscribes &+= 1
+        }
         let limit = self.ledger.configuration.upstreamResponseTimeout + (feed.patience ?? .zero)
         feed.startTimer(limit, on: self.ledger.loop) {
             [weak self, weak feed] in
@@ -186,25 +203,29 @@ extension TrackForwarder {
         if self.refusal == nil || self.refusal?.code == .doesNotExist {
             self.refusal = (code, reason)
         }
-        if self.upstreams.isEmpty, !self.isOver {
+        guard !self.isOver else {
+            return
+        }
+        if self.upstreams.isEmpty {
             self.lastPublisherLeft()
+        } else {
+            self.turnSiblingsAway()
         }
     }
 
     /// Asks those that can be asked next.
     /// - Returns: false when nobody wants the track, it has ended, or enough publishers were asked.
     private func askNext() -> Bool {
-        let room = self.ledger.configuration.maximumPublishersPerTrack - self.askedPublishers.count
+        let room = self.ledger.maximumPublishersPerTrack - self.askedPublishers.count
         guard !self.isOver, self.ending?.status != .trackEnded, room > 0,
             !self.waiting.isEmpty || !self.subscribers.isEmpty, let relay = self.relay
         else {
             return false
         }
-        let mayGoUp = self.mayGoUp
         let next = relay.publishers(
             of: self.name,
             besides: self.askedPublishers,
-            includingUpstream: mayGoUp,
+            within: self.reach,
             limit: room
         )
         for owner in next {
@@ -216,6 +237,7 @@ extension TrackForwarder {
     /// Nobody has the track any more, or nobody has given it: somebody else is asked, or everybody is told.
     private func lastPublisherLeft() {
         guard !self.askNext() else {
+            self.turnSiblingsAway()
             return
         }
         let refusal = self.refusal ?? (.doesNotExist, "the track ended")
@@ -241,9 +263,16 @@ extension TrackForwarder {
         }
     }
 
-    /// Whether somebody wants the track for whom an upstream relay may be asked.
-    var mayGoUp: Bool {
-        self.waiting.contains { !$0.owner.isUpstream } || self.subscribers.contains { !$0.owner.isUpstream }
+    /// Where may be looked for the track, for somebody who wants it.
+    var reach: Reach {
+        var reach = Reach()
+        for owner in self.waiting.lazy.map(\.owner) {
+            reach.formUnion(owner.reach)
+        }
+        for subscriber in self.subscribers where reach != .everything {
+            reach.formUnion(subscriber.owner.reach)
+        }
+        return reach
     }
 
     // MARK: Offers
@@ -267,17 +296,29 @@ extension TrackForwarder {
         if owner.isUpstream {
             self.turnUpstreamRelaysAway()
         }
-        let forward = self.hasDemand || self.waiting.contains { $0.request.request.parameters.forward ?? true }
+        let forward =
+            self.hasDemand(of: owner)
+            || self.waiting.contains {
+                !(owner.isSibling && $0.owner.isSibling) && $0.request.request.parameters.forward ?? true
+            }
         let wasPublished = self.isPublished
         self.isAwaitingPublisher = false
         let feed = UpstreamFeed(origin: .published, owner: owner, forwarder: self, forward: forward)
         self.use(feed)
         self.learn(largest: request.request.largestObject, properties: request.request.properties, from: feed)
-        self.ledger.counters.upstreamPublishes &+= 1
+        if !owner.isSibling {
+            self.ledger.counters.upstreamPublishes &+= 1
+        }
         feed.adopt(request.accept(forward: forward, consumer: feed))
         self.established(feed)
-        if !wasPublished, !self.isOver {
+        guard !self.isOver else {
+            return
+        }
+        if !wasPublished {
             self.relay?.trackPublished(self)
+        } else if owner.isClient {
+            // The others may have been offered what came from another shard, or nothing.
+            self.relay?.offerAcross(self)
         }
     }
 
@@ -306,7 +347,12 @@ extension TrackForwarder {
         guard self.upstreams.isEmpty else {
             self.passOnMemory()
             self.synchronizeUpstream()
+            self.turnSiblingsAway()
             return
+        }
+        if feed.owner.isSibling, status != .trackEnded {
+            // There it is forgotten, too: what somebody else publishes under the name later may be something else.
+            self.relay?.forgetTrack(self.name, of: feed.owner)
         }
         self.askedPublishers = [feed.owner.number]
         self.refusal = nil

@@ -22,7 +22,7 @@ extension TrackForwarder {
             request.reject(.doesNotExist, reason: "nobody publishes the track here")
             return
         }
-        guard !self.isEstablished else {
+        guard !self.isEstablished(for: owner) else {
             self.accept(request, from: owner)
             return
         }
@@ -44,7 +44,9 @@ extension TrackForwarder {
             now: self.ledger.loop.now
         )
         self.waiting.append(subscriber)
-        self.ledger.counters.live.pendingSubscribers += 1
+        if !owner.isSibling {
+            self.ledger.counters.live.pendingSubscribers += 1
+        }
         owner.subscriptions[self.name] = .waiting(subscriber)
         request.onCancelled = { [weak self, weak subscriber] in
             guard let self, let subscriber else {
@@ -56,6 +58,27 @@ extension TrackForwarder {
         if self.isAwaitingPublisher {
             self.awaitPublisher(for: subscriber)
             self.askUpstreamToWait()
+        }
+    }
+
+    /// Where no publisher of this shard has the track, another shard is not served: those are asked that can be, and when
+    /// there is nobody, it is told so. Which ends what two shards would otherwise go on to want for each other.
+    func turnSiblingsAway() {
+        let waiting = self.waiting.filter(\.owner.isSibling)
+        guard !waiting.isEmpty || self.siblingSubscribers > 0, !self.isOver, !self.isAwaitingPublisher,
+            !self.hasOwnPublisher, !self.askHere()
+        else {
+            return
+        }
+        let subscribers = self.subscribers.filter(\.isSibling)
+        for subscriber in waiting {
+            self.removeWaiting(subscriber)
+            subscriber.request.reject(.doesNotExist, reason: "nobody publishes the track at this shard")
+        }
+        let ending = self.ending ?? (.internalError, "the publisher is gone")
+        for subscriber in subscribers {
+            self.remove(subscriber, reset: .cancelled)
+            subscriber.publisher.end(ending.status, reason: ending.reason)
         }
     }
 
@@ -118,7 +141,9 @@ extension TrackForwarder {
     }
 
     private func forgetWaiting(_ subscriber: WaitingSubscriber) {
-        self.ledger.counters.live.pendingSubscribers -= 1
+        if !subscriber.owner.isSibling {
+            self.ledger.counters.live.pendingSubscribers -= 1
+        }
         subscriber.stopAwaitingPublisher()
         subscriber.request.onCancelled = nil
         if case .waiting(let waiting) = subscriber.owner.subscriptions[self.name], waiting === subscriber {
@@ -153,6 +178,10 @@ extension TrackForwarder {
         let waiting = self.waiting
         self.waiting = []
         for subscriber in waiting {
+            guard self.isEstablished(for: subscriber.owner) else {
+                self.waiting.append(subscriber)
+                continue
+            }
             self.forgetWaiting(subscriber)
             self.accept(subscriber.request, from: subscriber.owner)
         }

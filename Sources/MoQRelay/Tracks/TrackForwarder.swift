@@ -25,6 +25,10 @@ import WebTransport
 /// a look at anything; a ``TrackMerge`` is there only while there are several, and until the one that is left has reached
 /// what the others sent.
 ///
+/// Another shard of the relay is a subscriber like others, and a publisher, with one difference: what comes from one shard is
+/// not passed on to another. So a shard is served only while a publisher of this one has the track, be it a client or an
+/// upstream relay (``hasOwnPublisher``); and one is asked, and its objects wanted, only for clients and upstream relays.
+///
 /// An ended forwarder is out of the relay's table before its subscribers are told, so that a subscription that arrives
 /// while they are being ended gets a fresh one.
 final class TrackForwarder {
@@ -51,8 +55,11 @@ final class TrackForwarder {
     var history = SubgroupHistory()
     /// Makes one of what the publishers send, while there are several.
     var merge: TrackMerge?
-    /// How many subscribers want objects now.
+    /// How many subscribers want objects now, and how many of them are other shards.
     private var demand = 0
+    private var siblingDemand = 0
+    /// How many of the subscribers are other shards.
+    private(set) var siblingSubscribers = 0
     private var isPaused = false
     /// Whether nobody publishes the track, and subscribers wait for somebody who does.
     var isAwaitingPublisher = false
@@ -81,6 +88,21 @@ final class TrackForwarder {
         self.upstream != nil
     }
 
+    /// The same for a subscriber of this session.
+    func isEstablished(for owner: RelayPeer) -> Bool {
+        self.upstreams.contains { $0.state == .established && !($0.owner.isSibling && owner.isSibling) }
+    }
+
+    /// Whether the track comes, or may come, from a publisher of this shard.
+    var hasOwnPublisher: Bool {
+        self.upstreams.contains { !$0.owner.isSibling }
+    }
+
+    /// Whether anybody but another shard wants the track.
+    private var isWantedHere: Bool {
+        self.subscribers.count > self.siblingSubscribers || self.waiting.contains { !$0.owner.isSibling }
+    }
+
     /// Whether a publisher offered the track with PUBLISH.
     var isPublished: Bool {
         self.upstreams.contains { $0.origin == .published }
@@ -93,7 +115,7 @@ final class TrackForwarder {
 
     /// Whether ``largest`` keeps up with the publishers: their objects come here.
     var isReceiving: Bool {
-        self.upstreams.contains { $0.state == .established && ($0.origin == .subscribed || self.hasDemand) }
+        self.upstreams.contains { $0.state == .established && self.wantsObjects(from: $0) }
     }
 
     /// Whether there is a publisher, or one that may be, besides this one.
@@ -101,9 +123,15 @@ final class TrackForwarder {
         self.upstreams.contains { $0 !== feed }
     }
 
-    /// Whether anybody wants objects now.
-    var hasDemand: Bool {
-        self.demand > 0
+    /// Whether anybody wants objects now that this session may bring.
+    func hasDemand(of owner: RelayPeer) -> Bool {
+        self.demand > (owner.isSibling ? self.siblingDemand : 0)
+    }
+
+    /// Whether objects are to flow. A subscription that the relay made keeps forward state 1 until it is cancelled
+    /// (draft-18 §9.2, "Forward Handling").
+    private func wantsObjects(from feed: UpstreamFeed) -> Bool {
+        feed.origin == .subscribed || self.hasDemand(of: feed.owner)
     }
 
     /// A publisher has the track: takes in what it says about it, before its objects come.
@@ -157,12 +185,17 @@ final class TrackForwarder {
     /// far as its filter allows.
     func join(_ publisher: TrackPublisher, owner: RelayPeer) {
         let subscriber = TrackSubscriber(owner: owner, publisher: publisher, forwarder: self)
-        let isFirst = self.subscribers.isEmpty
+        // Other shards are asked for those here alone, so the first of those counts as well.
+        let isFirst = self.subscribers.count == (owner.isSibling ? 0 : self.siblingSubscribers)
         subscriber.index = self.subscribers.count
         self.subscribers.append(subscriber)
         owner.subscriptions[self.name] = .joined(subscriber)
-        self.ledger.counters.subscribers &+= 1
-        self.ledger.counters.live.subscribers += 1
+        if owner.isSibling {
+            self.siblingSubscribers += 1
+        } else {
+            self.ledger.counters.subscribers &+= 1
+            self.ledger.counters.live.subscribers += 1
+        }
         publisher.delegate = subscriber
         for subgroup in self.subgroups {
             subgroup.add(subscriber)
@@ -176,15 +209,23 @@ final class TrackForwarder {
 
     func subscriberChangedForward(_ subscriber: TrackSubscriber) {
         let wants = !subscriber.isOver && subscriber.publisher.forward
-        if wants != subscriber.isDemanding {
-            subscriber.isDemanding = wants
-            self.demand += wants ? 1 : -1
-        }
+        self.setDemanding(subscriber, wants)
         if wants {
             self.reconsiderSubgroups(for: subscriber)
         }
         self.synchronizeUpstream()
         self.resumeIfPossible()
+    }
+
+    private func setDemanding(_ subscriber: TrackSubscriber, _ isDemanding: Bool) {
+        guard isDemanding != subscriber.isDemanding else {
+            return
+        }
+        subscriber.isDemanding = isDemanding
+        self.demand += isDemanding ? 1 : -1
+        if subscriber.isSibling {
+            self.siblingDemand += isDemanding ? 1 : -1
+        }
     }
 
     func subscriberChangedWishes(_ subscriber: TrackSubscriber) {
@@ -216,14 +257,15 @@ final class TrackForwarder {
             self.subscribers[subscriber.index] = last
             last.index = subscriber.index
         }
-        if subscriber.isDemanding {
-            subscriber.isDemanding = false
-            self.demand -= 1
-        }
+        self.setDemanding(subscriber, false)
         if case .joined(let joined) = subscriber.owner.subscriptions[self.name], joined === subscriber {
             subscriber.owner.subscriptions[self.name] = nil
         }
-        self.ledger.counters.live.subscribers -= 1
+        if subscriber.isSibling {
+            self.siblingSubscribers -= 1
+        } else {
+            self.ledger.counters.live.subscribers -= 1
+        }
         for subgroup in self.subgroups {
             subgroup.remove(subscriber, reset: code)
         }
@@ -234,6 +276,12 @@ final class TrackForwarder {
     func settle() {
         guard !self.isOver else {
             return
+        }
+        self.turnSiblingsAway()
+        if !self.isWantedHere {
+            for feed in self.upstreams where feed.origin == .subscribed && feed.owner.isSibling {
+                self.drop(feed)
+            }
         }
         if self.subscribers.isEmpty, self.waiting.isEmpty {
             for feed in self.upstreams where feed.origin == .subscribed || self.isForNobody(feed) {
@@ -304,7 +352,9 @@ final class TrackForwarder {
         }
         self.upstreams.remove(at: index)
         feed.stopTimer()
-        self.ledger.counters.live.upstreams -= 1
+        if !feed.owner.isSibling {
+            self.ledger.counters.live.upstreams -= 1
+        }
         if feed.owner.upstreams[self.name] === feed {
             feed.owner.upstreams[self.name] = nil
         }
@@ -317,15 +367,16 @@ final class TrackForwarder {
     func use(_ feed: UpstreamFeed) {
         self.upstreams.append(feed)
         feed.owner.upstreams[self.name] = feed
-        self.ledger.counters.live.upstreams += 1
+        if !feed.owner.isSibling {
+            self.ledger.counters.live.upstreams += 1
+        }
         feed.setPaused(self.isPaused)
     }
 
-    /// Tells every publisher whether its objects are wanted. A subscription that the relay made keeps forward state 1 until
-    /// it is cancelled (draft-18 §9.2, "Forward Handling").
+    /// Tells every publisher whether its objects are wanted.
     func synchronizeUpstream() {
         for feed in self.upstreams {
-            feed.setForward(feed.origin == .subscribed || self.hasDemand)
+            feed.setForward(self.wantsObjects(from: feed))
         }
     }
 
@@ -351,7 +402,7 @@ final class TrackForwarder {
     private var doAllTakersLag: Bool {
         var hasTaker = false
         for subscriber in self.subscribers where subscriber.liveLegs > 0 && subscriber.publisher.forward {
-            guard subscriber.publisher.isAboveHighWatermark else {
+            guard subscriber.isAboveHighWatermark else {
                 return false
             }
             hasTaker = true

@@ -18,11 +18,21 @@ final class TrackSubscriber: TrackPublisherDelegate {
     var liveLegs = 0
     /// Whether the subscriber counts among those that want objects now.
     var isDemanding = false
+    /// Whether it is another shard of the relay.
+    let isSibling: Bool
+    /// Whether all subscribers lag for whom that shard wants the track.
+    var lagsElsewhere = false
 
     init(owner: RelayPeer, publisher: TrackPublisher, forwarder: TrackForwarder) {
         self.owner = owner
         self.publisher = publisher
         self.forwarder = forwarder
+        self.isSibling = owner.isSibling
+    }
+
+    /// Whether more is queued than should be, here or where it goes.
+    var isAboveHighWatermark: Bool {
+        self.lagsElsewhere || self.publisher.isAboveHighWatermark
     }
 
     /// Whether the subscriber takes no more objects.

@@ -69,7 +69,7 @@ final class UpstreamFeed: TrackConsumer {
             return
         }
         self.subscription = subscription
-        if self.isPaused {
+        if self.isPaused, !self.owner.isSibling {
             subscription.pause()
         }
         self.synchronize()
@@ -99,6 +99,9 @@ final class UpstreamFeed: TrackConsumer {
         }
         self.state = .established
         self.askedGroup?.largest = self.forwarder?.largest?.group
+        if self.isPaused {
+            self.tellSiblingOfLag(true)
+        }
         self.synchronize()
     }
 
@@ -131,16 +134,27 @@ final class UpstreamFeed: TrackConsumer {
         self.synchronize()
     }
 
-    /// Lets the publisher's streams fill up, or go on.
+    /// Lets the publisher's streams fill up, or go on. Another shard is told instead: it has other subscribers, and its
+    /// session carries other tracks.
     func setPaused(_ paused: Bool) {
         guard self.isPaused != paused, self.state != .over else {
             return
         }
         self.isPaused = paused
+        guard !self.owner.isSibling else {
+            self.tellSiblingOfLag(paused)
+            return
+        }
         if paused {
             self.subscription?.pause()
         } else {
             self.subscription?.resume()
+        }
+    }
+
+    private func tellSiblingOfLag(_ lags: Bool) {
+        if let track = self.forwarder?.name {
+            self.owner.sibling?.tellLagging(track, lags)
         }
     }
 

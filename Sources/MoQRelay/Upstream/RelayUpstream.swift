@@ -1,6 +1,5 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
-import Logging
 public import MoQ
 public import MoQWire
 import PacketLoop
@@ -64,13 +63,10 @@ public final class RelayUpstream {
     private var backoff: ReconnectBackoff
     private var generator = SystemRandomNumberGenerator()
     private var state = State.stopped
-    /// The namespaces that the upstream relay was told of.
-    private var publications: [TrackNamespace: NamespacePublication] = [:]
-    /// What the upstream relay is asked about namespaces and tracks.
-    private var namespaces: UpstreamDiscovery?
-    private var tracks: UpstreamDiscovery?
-    /// The session that is being left for another one, and what was asked in it.
-    private var leaving: (peer: RelayPeer, discoveries: [UpstreamDiscovery])?
+    /// What the upstream relay is told and asked, while it can be.
+    private var outreach: RelayOutreach?
+    /// The same in the session that is being left for another one.
+    private var leaving: RelayOutreach?
 
     init(
         name: String,
@@ -127,7 +123,7 @@ public final class RelayUpstream {
             configuration: configuration ?? self.configuration,
             handler: relay
         )
-        self.state = .settingUp(relay.register(session, as: self))
+        self.state = .settingUp(relay.register(session, as: .upstream(self)))
         session.start()
         return session
     }
@@ -184,7 +180,7 @@ public final class RelayUpstream {
         self.state = .ready(peer)
         self.backoff.connected(at: self.loop.now)
         relay.ledger.counters.upstreamConnects &+= 1
-        self.beginDiscovery(on: peer.session, for: relay)
+        self.outreach = RelayOutreach(to: peer, named: self.name, of: relay, asks: true)
         self.onEvent?(.ready(peer.session.profile.version))
         relay.upstreamBecameReady(self, peer)
         if let old = self.leaving?.peer {
@@ -197,6 +193,9 @@ public final class RelayUpstream {
 
     /// The upstream relay goes away, and says where to go instead. Returns whether that is followed.
     func moves(to uri: String, from peer: RelayPeer) -> Bool {
+        guard let relay = self.relay else {
+            return false
+        }
         switch self.state {
         case .ready(let current) where current === peer && self.leaving == nil:
             break
@@ -207,10 +206,9 @@ public final class RelayUpstream {
             return false
         }
         self.redirect = uri
-        self.publications = [:]
-        self.leaving = (peer, [self.namespaces, self.tracks].compactMap { $0 })
-        self.namespaces = nil
-        self.tracks = nil
+        self.outreach?.leavePublications()
+        self.leaving = self.outreach ?? RelayOutreach(to: peer, named: self.name, of: relay, asks: false)
+        self.outreach = nil
         self.connect()
         return true
     }
@@ -238,16 +236,11 @@ public final class RelayUpstream {
     func sessionDidClose(of peer: RelayPeer, _ reason: String) {
         if let old = self.leaving, old.peer === peer {
             self.leaving = nil
-            for discovery in old.discoveries {
-                discovery.close()
-            }
+            old.close()
             return
         }
-        self.publications = [:]
-        self.namespaces?.close()
-        self.namespaces = nil
-        self.tracks?.close()
-        self.tracks = nil
+        self.outreach?.close()
+        self.outreach = nil
         switch self.state {
         case .settingUp, .ready:
             break
@@ -282,75 +275,25 @@ public final class RelayUpstream {
         return !peer.isGoingAway && peer.session.isOpen ? peer : nil
     }
 
-    // MARK: What the upstream relay is asked
-
-    private func beginDiscovery(on session: MoQSession, for relay: MoQRelay) {
-        let namespaces = UpstreamDiscovery(on: self.loop) { prefix, events, response in
-            session.subscribeNamespace(prefix, events: events, response: response)
-        }
-        namespaces.onChange = { [weak relay] namespace, exists in
-            relay?.upstreamReported(namespace, exists: exists)
-        }
-        self.namespaces = namespaces
-        // Where there is one request for both, two of them would overlap.
-        if session.profile.hasSubscribeTracks {
-            self.tracks = UpstreamDiscovery(on: self.loop) { prefix, events, response in
-                session.subscribeTracks(prefix, forward: false, events: events, response: response)
-            }
-        }
-    }
+    // MARK: What the upstream relay is asked and told
 
     /// A client follows a prefix.
     func follow(_ feed: NamespaceFeed) {
-        if feed.wantsNamespaces {
-            self.namespaces?.add(feed.prefix)
-        }
-        if feed.wantsTracks {
-            self.tracks?.add(feed.prefix)
-        }
+        self.outreach?.follow(feed)
     }
 
     /// A client follows a prefix no more, and is not in the relay's table under it.
     func unfollow(_ prefix: TrackNamespace, _ feed: NamespaceFeed) {
-        guard let relay = self.relay else {
-            return
-        }
-        if feed.wantsNamespaces {
-            self.namespaces?.remove(prefix) { relay.isFollowed($0, where: \.wantsNamespaces) }
-        }
-        if feed.wantsTracks {
-            self.tracks?.remove(prefix) { relay.isFollowed($0, where: \.wantsTracks) }
-            if case .ready(let peer) = self.state {
-                relay.dropUnusedOffers(of: peer)
-            }
-        }
+        self.outreach?.unfollow(prefix, feed)
     }
-
-    // MARK: What the upstream relay is told
 
     /// A namespace has a publisher here.
     func announce(_ namespace: TrackNamespace) {
-        guard case .ready(let peer) = self.state, self.publications[namespace] == nil, !peer.isGoingAway else {
-            return
-        }
-        let publication = peer.session.publishNamespace(namespace) { [weak self] result in
-            guard let self, case .failure(let error) = result, error.code != .cancelled else {
-                return
-            }
-            self.publications[namespace] = nil
-            self.relay?.log.info(
-                "namespace not taken upstream",
-                metadata: ["upstream": "\(self.name)", "name": "\(namespace)", "reason": "\(error)"]
-            )
-        }
-        publication.onCancelled = { [weak self] _, _ in
-            self?.publications[namespace] = nil
-        }
-        self.publications[namespace] = publication
+        self.outreach?.announce(namespace)
     }
 
     /// A namespace has no publisher here any more.
     func withdraw(_ namespace: TrackNamespace) {
-        self.publications.removeValue(forKey: namespace)?.withdraw()
+        self.outreach?.withdraw(namespace)
     }
 }

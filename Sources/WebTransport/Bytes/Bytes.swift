@@ -98,6 +98,15 @@ public struct Bytes: @unchecked Sendable {
         return Bytes(storage: storage, offset: self.offset + range.lowerBound, count: range.count)
     }
 
+    /// Covers the part of the same storage that a span shows; nil when the span shows other memory.
+    func slice(at part: RawSpan) -> Bytes? {
+        guard let storage = self.storage else { return nil }
+        let start = unsafe Int(bitPattern: storage.base) &+ self.offset
+        let distance = unsafe part.withUnsafeBytes { Int(bitPattern: $0.baseAddress) &- start }
+        guard distance >= 0, part.byteCount <= self.count, distance <= self.count - part.byteCount else { return nil }
+        return self.slice(distance..<distance + part.byteCount)
+    }
+
     /// The first `length` bytes, or all if there are fewer.
     public func prefix(_ length: Int) -> Bytes {
         self.slice(0..<min(max(length, 0), self.count))

@@ -21,6 +21,8 @@ struct EgressQueue {
     /// The buffer that small pieces are packed into, and how much of it is used.
     private var tail: BytesStorage?
     private var tailUsed = 0
+    /// Whether somebody holds a part of that buffer by reference.
+    private var isTailLent = false
 
     /// How many chunks hold the bytes.
     var chunkCount: Int { self.chunks.count }
@@ -66,7 +68,7 @@ struct EgressQueue {
     private mutating func tailWithRoom(for count: Int) -> BytesStorage {
         if let tail = self.tail {
             // Nothing queued means that nobody else can see the buffer any more: start again at its beginning.
-            if self.chunks.isEmpty { self.tailUsed = 0 }
+            if self.chunks.isEmpty, !self.isTailLent { self.tailUsed = 0 }
             if tail.byteCapacity - self.tailUsed >= count { return tail }
         }
         let previous = self.tail?.byteCapacity ?? Self.smallestTail / 4
@@ -74,6 +76,7 @@ struct EgressQueue {
         let storage = BytesStorage.allocate(capacity: capacity)
         self.tail = storage
         self.tailUsed = 0
+        self.isTailLent = false
         return storage
     }
 
@@ -99,6 +102,25 @@ struct EgressQueue {
         }
         self.byteCount -= written
         return written
+    }
+
+    /// Moves the first bytes, up to `maximum` of them, behind `target`, by reference; returns how many.
+    mutating func take(atMost maximum: Int, to target: inout [Bytes]) -> Int {
+        let wanted = min(max(maximum, 0), self.byteCount)
+        var taken = 0
+        while taken < wanted, let chunk = self.chunks.first {
+            let part = min(chunk.count - self.headOffset, wanted - taken)
+            target.append(chunk.slice(self.headOffset..<self.headOffset + part))
+            if chunk.storage === self.tail { self.isTailLent = true }
+            taken += part
+            self.headOffset += part
+            if self.headOffset == chunk.count {
+                self.chunks.removeFirst()
+                self.headOffset = 0
+            }
+        }
+        self.byteCount -= taken
+        return taken
     }
 
     /// Forgets everything; returns how many bytes that were.

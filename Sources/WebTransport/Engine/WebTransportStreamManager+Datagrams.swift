@@ -75,10 +75,21 @@ extension WebTransportStreamManager {
         unsafe first.span.withUnsafeBytes { source in
             unsafe buffer.copyMemory(from: source)
         }
+        self.didTakeDatagram()
+        return true
+    }
+
+    /// Takes the datagram that was offered, by reference: for transports within the process. Nil when none waits.
+    public func takeDatagram() -> Bytes? {
+        guard let first = self.datagrams.first else { return nil }
+        self.didTakeDatagram()
+        return first
+    }
+
+    private func didTakeDatagram() {
         self.datagrams.removeFirst()
         self.counters.datagramsSent += 1
         if self.datagrams.isEmpty { self.areDatagramsActive = false }
-        return true
     }
 
     /// Takes a datagram of the peer and gives it to the handler. The bytes are read during the call only.

@@ -146,13 +146,33 @@ extension WebTransportStreamManager {
             self.counters.refusedOffers += 1
             return false
         }
-        let taken = unsafe stream.queue.take(into: buffer)
-        stream.bytesTaken &+= UInt64(taken)
-        self.sessionQueued -= taken
-        self.counters.streamBytesTaken &+= UInt64(taken)
+        self.didTake(unsafe stream.queue.take(into: buffer), of: offer, from: stream)
+        return true
+    }
+
+    /// Moves what was offered behind `target`, by reference: for transports within the process.
+    ///
+    /// Returns whether it was, as the other one.
+    @discardableResult
+    public func takeOffered(_ offer: EgressOffer, of token: StreamToken, to target: inout [Bytes]) -> Bool {
+        guard let stream = self.sendStream(for: token) else {
+            self.counters.staleEvents += 1
+            return false
+        }
+        guard offer.count <= stream.queue.byteCount else {
+            self.counters.refusedOffers += 1
+            return false
+        }
+        self.didTake(stream.queue.take(atMost: offer.count, to: &target), of: offer, from: stream)
+        return true
+    }
+
+    private func didTake(_ count: Int, of offer: EgressOffer, from stream: SendStream) {
+        stream.bytesTaken &+= UInt64(count)
+        self.sessionQueued -= count
+        self.counters.streamBytesTaken &+= UInt64(count)
         stream.isActive = offer.isStillActive
         if offer.isFinal { stream.isFinSent = true }
-        return true
     }
 
     /// Takes note that the transport made no room for an offer: nothing was taken, and the stream is to be asked again.

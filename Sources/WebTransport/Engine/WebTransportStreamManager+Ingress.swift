@@ -76,6 +76,15 @@ extension WebTransportStreamManager {
         self.deliver(bytes, to: stream)
     }
 
+    /// Takes bytes, the end, or both, of a stream, by reference: its reader can keep parts of them without copying
+    /// (`ReceiveStream.keep(_:)`). For transports within the process.
+    public func received(_ bytes: Bytes, isFinished: Bool, on token: StreamToken) {
+        let stream = self.receiveStream(for: token)
+        stream?.lent = bytes
+        self.received(bytes.span, isFinished: isFinished, on: token)
+        stream?.lent = nil
+    }
+
     /// Takes note of bytes that arrived on a stream that is gone: they count for the session's window.
     public func discarded(_ count: Int) {
         guard !self.isClosed, count > 0 else { return }

@@ -32,6 +32,8 @@ public final class ReceiveStream {
     /// The task that reads, while it waits; at most one.
     var readers: WaitList?
     var isBeingRead = false
+    /// What arrives at the moment, when it came by reference.
+    var lent: Bytes?
     private var currentReader: (any ReceiveStreamReader)?
 
     /// The ways in which a stream ends.
@@ -80,6 +82,15 @@ public final class ReceiveStream {
 
     /// How many bytes arrived so far.
     public var bytesReceived: UInt64 { self.received }
+
+    /// Makes a part of the bytes that the reader is being given last: by reference where they arrived so, and are enough to
+    /// be worth it, and else with a copy.
+    public func keep(_ part: RawSpan) -> Bytes {
+        guard part.byteCount > EgressQueue.packLimit, let kept = self.lent?.slice(at: part) else {
+            return Bytes(copying: part)
+        }
+        return kept
+    }
 
     /// Tells the peer that the rest is not wanted (STOP_SENDING). The reader is let go and gets nothing more.
     public func stopSending(code: UInt64) {

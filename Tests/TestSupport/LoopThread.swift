@@ -1,11 +1,12 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 import Foundation
-import PacketLoop
+package import PacketLoop
 
 /// A plain thread that drives a loop in real time: sleeps on a condition until work arrives or a timer is due.
-final class LoopThread: Sendable {
-    let loop: PacketLoop
+package final class LoopThread: Sendable {
+    /// The loop.
+    package let loop: PacketLoop
     private let state: State
 
     private final class State: @unchecked Sendable {
@@ -16,7 +17,8 @@ final class LoopThread: Sendable {
         var hasEnded = false
     }
 
-    init(label: String = "test-loop") {
+    /// Starts the thread.
+    package init(label: String = "test-loop") {
         let loop = PacketLoop(label: label)
         let state = State()
         self.loop = loop
@@ -53,7 +55,7 @@ final class LoopThread: Sendable {
     }
 
     /// Stops the thread and waits until the loop has ended.
-    func stop() {
+    package func stop() {
         self.state.condition.lock()
         self.state.shouldStop = true
         self.state.isWoken = true
