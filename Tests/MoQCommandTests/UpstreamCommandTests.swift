@@ -264,16 +264,21 @@ struct UpstreamCommandTests {
 }
 
 extension RunningRelay {
-    /// Waits until the relay has so many subscriptions.
-    fileprivate func untilSubscriptions(_ count: Int, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+    /// Waits until the relay has so many subscriptions, and returns the last counters.
+    @discardableResult
+    func untilSubscriptions(
+        _ count: Int,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws -> [String: String] {
         let deadline = ContinuousClock.now.advanced(by: .seconds(10 * TestBuild.patience))
         var counters = try await self.nextCounters()
         while counters["subscriptions"] != "\(count)" {
             guard ContinuousClock.now < deadline else {
                 Issue.record("the relay has \(counters), not \(count) subscriptions", sourceLocation: sourceLocation)
-                return
+                return counters
             }
             counters = try await self.nextCounters()
         }
+        return counters
     }
 }

@@ -19,21 +19,22 @@ final class ServerEndpoint: Sendable {
         self.port = port
     }
 
-    /// Listens. `prepare` is called on the loop, before any client is accepted.
+    /// Listens. `prepare` is called on each loop, one after the other, and then `join`, before any client is accepted.
     /// - Throws: ``CommandFailure``, naming the address or the file.
     static func start(
         _ settings: ServerSettings,
         prepare: @escaping @Sendable (PacketLoop) -> Void,
+        join: (@Sendable () async throws -> Void)? = nil,
         accept: @escaping @Sendable (any WebTransportSession, DraftProfile, PacketLoop) -> MoQSession?
     ) async throws -> ServerEndpoint {
-        let server = MoQPicoQuicServer(configuration: settings.endpoint) { loop in
+        let server = MoQPicoQuicServer(configuration: settings.endpoint, shards: settings.shards) { loop in
             prepare(loop)
             return { transport, profile in accept(transport, profile, loop) }
         }
         let host = try settings.address.numericHost()
         do throws(QUICError) {
             let address = try QUICAddress(host: host, port: settings.address.port)
-            let bound = try await server.start(on: address)
+            let bound = try await server.start(on: address, prepare: join)
             return ServerEndpoint(server: server, settings: settings, port: bound.port)
         } catch {
             throw CommandFailure(error.message)

@@ -11,6 +11,8 @@ struct ServerSettings: Sendable {
     var address: ListenAddress
     /// The fingerprint of a certificate that was made for this run.
     var fingerprint: SHA256Fingerprint?
+    /// How many loops it has.
+    var shards = 1
 
     /// How many connections there may be at a time.
     var maximumConnections: UInt32 {

@@ -1,6 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 internal import ArgumentParser
+internal import MoQPicoQuic
 internal import MoQRelay
 internal import PicoQuic
 
@@ -40,7 +41,7 @@ struct RelayCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "How many connections there may be at a time, up to 1000000. Further ones are refused.",
+            "How many connections there may be at a time at each shard, up to 1000000. Further ones are refused.",
             valueName: "count"
         )
     )
@@ -66,15 +67,18 @@ struct RelayCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "How many threads relay. Only 1 for now, because objects do not pass from one thread's loop to another's.",
+            """
+            How many threads relay, each with a part of the clients: 1 to \(MoQPicoQuicServer.mostShards) (default: one for \
+            each core). More than 1 needs --loop epoll.
+            """,
             valueName: "count"
         )
     )
-    var threads = 1
+    var shards: Int?
 
     @Option(
         help: ArgumentHelp(
-            "How many MiB of objects to remember for who fetches them later; 0 for none.",
+            "How many MiB of objects to remember, all shards together, for who fetches them later; 0 for none.",
             valueName: "MiB"
         )
     )
@@ -100,11 +104,17 @@ struct RelayCommand: AsyncParsableCommand {
         guard (0...1_048_576).contains(self.cacheSize) else {
             throw ValidationError("--cache-size must be 0 to 1048576")
         }
-        guard self.threads == 1 else {
-            throw ValidationError(
-                "--threads must be 1: a relay lives on one loop, and objects do not cross loops yet"
-            )
+        guard (1...MoQPicoQuicServer.mostShards).contains(self.shards ?? 1) else {
+            throw ValidationError("--shards must be 1 to \(MoQPicoQuicServer.mostShards)")
         }
+        guard (self.shards ?? 1) == 1 || self.connection.packetLoop == .epoll else {
+            throw ValidationError("--shards \(self.shards ?? 1) needs --loop epoll")
+        }
+    }
+
+    /// How many shards the relay has.
+    var shardCount: Int {
+        self.shards ?? MoQPicoQuicServer.usualShards(for: self.connection.packetLoop)
     }
 
     func run() async throws {

@@ -29,17 +29,22 @@ struct RelayRun {
         settings.maximumConnections = self.command.maxConnections + UInt32(clamping: upstreams.urls.count)
         settings.endpoint.quic.verification = upstreams.verification
         settings.retryPolicy = self.command.retry
-        let cell = LoopCell<MoQRelay>()
+        let shards = self.command.shardCount
+        settings.shards = shards
+        let fleet = RelayFleet(shards: shards)
         var limits = MoQRelayConfiguration(
             maximumSessions: Int(self.command.maxConnections),
-            maximumCachedBytes: self.command.cacheSize << 20
+            maximumCachedBytes: (self.command.cacheSize << 20) / shards
         )
         self.command.connection.tokenFile?.demand(in: &limits.session)
         let configuration = limits
+        let hasUpstreams = !upstreams.urls.isEmpty
         let server = try await ServerEndpoint.start(settings) { loop in
-            cell.set(MoQRelay(loop: loop, configuration: configuration), on: loop)
-        } accept: { transport, profile, _ in
-            cell.bound?.value.accept(transport, profile: profile)
+            fleet.addShard(on: loop, configuration)
+        } join: {
+            try await fleet.join(hasUpstreams: hasUpstreams) { stopped.fail($0) }
+        } accept: { transport, profile, loop in
+            fleet.accept(transport, profile, on: loop)
         }
         let finalCounters = Outcome<MoQRelayCounters>()
         let printer = StatisticsPrinter(self.command.statistics) {
@@ -47,26 +52,20 @@ struct RelayRun {
             var counters = MoQRelayCounters()
             if case .success(let last) = finalCounters.result {
                 counters = last
-            } else if let relay = cell.bound, let now = try? await relay.loop.run({ relay.value.counters }) {
-                counters = now
+            } else {
+                counters = await fleet.counters
             }
             return StatisticsReport(relay: counters, endpoint: endpoint)
         }
         printer.start()
         for url in upstreams.urls {
-            await UpstreamLink(url: url, server: server, tokens: upstreams.upstreamTokenFile).add(to: cell)
+            await UpstreamLink(url: url, server: server, tokens: upstreams.upstreamTokenFile).add(to: fleet.first)
         }
         server.announce()
         server.onFailure { stopped.fail($0) }
         let result = await stopped.settled()
         printer.stop()
-        let drainTimeout = self.command.drainTimeout.duration
-        await cell.finish { relay, done in
-            relay.drain(timeout: drainTimeout) {
-                finalCounters.succeed(relay.counters)
-                done()
-            }
-        }
+        finalCounters.succeed(await fleet.finish(drainTimeout: self.command.drainTimeout.duration))
         await server.stop()
         await printer.finish()
         _ = try result.get()

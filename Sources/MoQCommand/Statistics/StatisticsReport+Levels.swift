@@ -195,6 +195,7 @@ extension StatisticsReport {
                 "in": .of(relay.objectsIn), "out": .of(relay.objectsOut), "bytes_in": .of(relay.bytesIn),
                 "bytes_out": .of(relay.bytesOut), "unwanted": .of(relay.objectsWithoutSubscriber),
                 "duplicates": .of(relay.objectsDuplicate), "contradictions": .of(relay.tracksContradicted),
+                "crossed": .of(relay.objectsCrossed), "bytes_crossed": .of(relay.bytesCrossed),
             ]
         )
         self.add(
