@@ -111,12 +111,14 @@ final class MessageStream: ReceiveStreamReader, SendStreamDelegate {
     /// Ties the stream to the request that its first message makes.
     func begin(_ kind: RequestKind, id: RequestID) {
         self.purpose = .request(kind)
+        self.output?.priority = .request
         self.requestID = id
     }
 
     /// Makes it a control stream: its first message was SETUP.
     func becomeControl() {
         self.purpose = .control
+        self.output?.priority = .control
         self.hasReceivedSetup = true
     }
 
