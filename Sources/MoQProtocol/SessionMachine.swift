@@ -58,15 +58,23 @@ public struct SessionMachine: ~Copyable {
     private let role: Role
     private let shape: ControlShape
     private let version: UInt64?
+    private let targets: SetupTargets
 
     /// Makes a machine for one side of a session.
     ///
-    /// `version` is the number that stands for the draft where the setup negotiates it; nil where it does not.
-    public init(role: Role, shape: ControlShape, version: UInt64? = nil) {
+    /// `version` is the number that stands for the draft where the setup negotiates it; nil where it does not. `targets` is
+    /// what a client may name.
+    public init(
+        role: Role,
+        shape: ControlShape,
+        version: UInt64? = nil,
+        targets: SetupTargets = SetupTargets()
+    ) {
         self.state = .idle
         self.role = role
         self.shape = shape
         self.version = version
+        self.targets = targets
     }
 
     /// The transport is ready.
@@ -80,20 +88,13 @@ public struct SessionMachine: ~Copyable {
 
     /// The peer's SETUP arrived.
     ///
-    /// - Throws: PROTOCOL_VIOLATION when it is the second one; INVALID_PATH and INVALID_AUTHORITY when a server sends
-    ///   what only clients may (draft-18 §10.3.1); VERSION_NEGOTIATION_FAILED when a client does not offer our version, and
+    /// - Throws: PROTOCOL_VIOLATION when it is the second one; INVALID_PATH and INVALID_AUTHORITY for what may not
+    ///   be named (``SetupTargets``); VERSION_NEGOTIATION_FAILED when a client does not offer our version, and
     ///   when a server selects another one (draft-14 §9.3.1).
     public mutating func receivedSetup(_ options: SetupOptions) throws(ProtocolViolation) -> SetupAction {
         switch self.state {
         case .idle, .settingUp:
-            if self.role == .client {
-                guard options.path == nil else {
-                    throw ProtocolViolation(.invalidPath, "PATH in the SETUP of a server")
-                }
-                guard options.authority == nil else {
-                    throw ProtocolViolation(.invalidAuthority, "AUTHORITY in the SETUP of a server")
-                }
-            }
+            try self.targets.check(options, from: self.role.peer)
             try self.checkVersion(options.versions)
             self.state = .established
             return SetupAction(sendSetup: self.role == .server && self.shape == .singleBidirectional)

@@ -30,12 +30,14 @@ public final class InMemoryLink {
             role: .client,
             configuration: configuration.client,
             negotiatedProtocol: configuration.negotiatedProtocol,
+            carriesURI: configuration.carriesURI,
             backend: client
         )
         self.server = InMemoryWebTransport(
             role: .server,
             configuration: configuration.server,
             negotiatedProtocol: configuration.negotiatedProtocol,
+            carriesURI: configuration.carriesURI,
             backend: server
         )
         client.peer = server

@@ -20,6 +20,8 @@ public struct InMemoryLinkConfiguration: Sendable {
     public var maximumDatagramSize = 1_100
     /// The application protocol that both sides find agreed on.
     public var negotiatedProtocol: String? = "moqt-18"
+    /// Whether the sessions pass for ones whose transport carries the URI.
+    public var carriesURI = false
     /// The bounds of the client's session. What it may receive is what the server may send.
     public var client = WebTransportConfiguration()
     /// The bounds of the server's session.

@@ -16,6 +16,8 @@ protocol InMemoryBackend: WebTransportStreamBackend {
 public final class InMemoryWebTransport: WebTransportSession {
     /// The application protocol that the configuration names.
     public let negotiatedProtocol: String?
+    /// What the configuration says.
+    public let carriesURI: Bool
     private let backend: any InMemoryBackend
     private let manager: WebTransportStreamManager
 
@@ -23,9 +25,11 @@ public final class InMemoryWebTransport: WebTransportSession {
         role: WebTransportRole,
         configuration: WebTransportConfiguration,
         negotiatedProtocol: String?,
+        carriesURI: Bool = false,
         backend: any InMemoryBackend
     ) {
         self.negotiatedProtocol = negotiatedProtocol
+        self.carriesURI = carriesURI
         self.backend = backend
         self.manager = WebTransportStreamManager(role: role, configuration: configuration, backend: backend)
         self.backend.manager = self.manager

@@ -72,22 +72,6 @@ struct ViolationTests {
         #expect(harness.handler.closures.map(\.code) == [.protocolViolation])
     }
 
-    @Test("PATH and AUTHORITY from a server")
-    func pathFromServer() throws {
-        for (options, code) in [
-            (SetupOptions(path: "/x"), SessionErrorCode.invalidPath),
-            (SetupOptions(authority: "x"), SessionErrorCode.invalidAuthority),
-        ] {
-            let harness = RawHarness(.draft18, peer: .server)
-            harness.session.start()
-            harness.peer.listen()
-            let setup = Setup(options: options)
-            try harness.peer.send(uni: try MessageCodec(profile: .draft18, role: .client).encode(.setup(setup)))
-            harness.run()
-            #expect(harness.handler.closures.map(\.code) == [code])
-        }
-    }
-
     @Test("The end of a control stream", arguments: Variant.all, [true, false])
     func controlEnds(peer: Variant, byReset: Bool) throws {
         try self.expectClose(.protocolViolation, peer.profile, peer: peer.subscriber) {

@@ -6,6 +6,12 @@ public import MoQWire
 public struct MoQSessionConfiguration: Sendable {
     /// What this side says about itself in SETUP. `SetupOptions.maxRequestID` is filled in by the session.
     public var setup: SetupOptions
+    /// The paths, each with its query, that a server has; nil for any. A client that names another one in its SETUP is closed
+    /// with INVALID_PATH (draft-18 §10.3.1, "PATH"); one that names none is not.
+    public var servedPaths: Set<String>?
+    /// The authorities that a server has; nil for any. A client that names another one in its SETUP is closed with
+    /// INVALID_AUTHORITY (draft-18 §10.3.1, "AUTHORITY"); one that names none is not.
+    public var servedAuthorities: Set<String>?
     /// How long the peer may take to complete the setup; then the session closes with CONTROL_MESSAGE_TIMEOUT.
     public var setupTimeout: Duration
     /// How many requests the peer may have open at a time (MAX_REQUEST_ID, up to draft 16; later drafts: requests
@@ -63,6 +69,8 @@ public struct MoQSessionConfiguration: Sendable {
     /// The defaults.
     public init() {
         self.setup = SetupOptions(implementation: "moqingbird")
+        self.servedPaths = nil
+        self.servedAuthorities = nil
         self.setupTimeout = .seconds(10)
         self.maxPeerRequests = 1_024
         self.firstMessageTimeout = .seconds(10)

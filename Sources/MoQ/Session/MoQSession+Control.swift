@@ -19,7 +19,7 @@ extension MoQSession {
         var options = self.configuration.setup
         options.maxRequestID = self.ledger.initialLimit
         options.versions = self.profile.setupNegotiatesVersion ? [self.profile.version.setupNumber] : []
-        if self.role == .server {
+        if self.role == .server || self.transport.carriesURI {
             options.path = nil
             options.authority = nil
         }

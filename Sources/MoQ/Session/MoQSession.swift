@@ -139,7 +139,12 @@ public final class MoQSession {
         self.machine = SessionMachine(
             role: self.role,
             shape: profile.controlShape,
-            version: profile.setupNegotiatesVersion ? profile.version.setupNumber : nil
+            version: profile.setupNegotiatesVersion ? profile.version.setupNumber : nil,
+            targets: SetupTargets(
+                paths: configuration.servedPaths,
+                authorities: configuration.servedAuthorities,
+                areOfTransport: transport.carriesURI
+            )
         )
         let hasLimit = profile.hasRequestLimit
         self.allocator = RequestIDAllocator(role: self.role, limit: hasLimit ? RequestID(0) : nil)

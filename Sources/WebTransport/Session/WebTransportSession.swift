@@ -33,6 +33,10 @@ public protocol WebTransportSession: AnyObject {
     /// The application protocol both sides agreed on (the ALPN on raw QUIC).
     var negotiatedProtocol: String? { get }
 
+    /// Whether both sides know the URI of the session from the transport, as from the request of WebTransport over HTTP/3. Then
+    /// nothing above it says path and authority again.
+    var carriesURI: Bool { get }
+
     /// The address of this side, as text: the one in use, after the end the last one.
     var localAddress: String { get }
 
@@ -112,6 +116,9 @@ public protocol WebTransportSession: AnyObject {
 }
 
 extension WebTransportSession {
+    /// False: raw QUIC has no place for a URI.
+    public var carriesURI: Bool { false }
+
     /// True: transports without 0-RTT have no other state.
     public var isConfirmed: Bool { true }
 

@@ -21,12 +21,13 @@ final class RawHarness {
         _ profile: DraftProfile,
         peer role: Role,
         configuration: MoQSessionConfiguration = MoQSessionConfiguration(),
+        link linkConfiguration: InMemoryLinkConfiguration = InMemoryLinkConfiguration(),
         handler other: (any MoQSessionHandler)? = nil
     ) {
         self.profile = profile
         self.loop = ManualLoopDriver.makeLoop()
         self.driver = ManualLoopDriver(loop: self.loop)
-        self.link = InMemoryLink(loop: self.loop)
+        self.link = InMemoryLink(loop: self.loop, configuration: linkConfiguration)
         let own: InMemoryWebTransport = role == .client ? self.link.server : self.link.client
         let far: InMemoryWebTransport = role == .client ? self.link.client : self.link.server
         self.session = MoQSession(
