@@ -71,12 +71,21 @@ final class RelayNetwork {
         self.driver.advance(by: duration)
     }
 
+    /// Waits until no relay has a track. They look for rings at moments of their own choice, with a track that lives as long as
+    /// the search, at most 2 s.
+    func awaitSearches() {
+        for _ in 0..<10 where self.relays.contains(where: { $0.counters.live.tracks > 0 }) {
+            self.advance(.seconds(1))
+        }
+    }
+
     /// Closes all clients, and checks that nothing is left of them in any relay; then all relays.
     func closeAll(sourceLocation: SourceLocation = #_sourceLocation) {
         for client in self.clients {
             client.session.close(.noError, reason: "")
         }
         self.advance(.seconds(1))
+        self.awaitSearches()
         for relay in self.relays {
             var live = relay.counters.live
             live.sessions = 0

@@ -141,12 +141,7 @@ struct RelayRingTests {
         network.settle()
         let asked = relays.map(\.counters.upstreamSubscribes).reduce(0, +) - before
         #expect(asked < UInt64(relays.count * relays.count * 3), sourceLocation: sourceLocation)
-        // Relays look for rings at moments of their own choice, with a track that lives as long as the search, at most 2 s.
-        var patience = 10
-        while relays.contains(where: { $0.counters.live.tracks > 0 }), patience > 0 {
-            network.advance(.seconds(1))
-            patience -= 1
-        }
+        network.awaitSearches()
         #expect(relays.allSatisfy { $0.counters.live.tracks == 0 }, sourceLocation: sourceLocation)
         #expect(relays.allSatisfy { $0.counters.live.fetches == 0 }, sourceLocation: sourceLocation)
     }
