@@ -11,38 +11,17 @@ import WebTransportInMemory
 
 @Suite("Slow subscribers", .timeLimit(.minutes(2)))
 struct SlowSubscriberTests {
-    private static let bound = 512 << 10
-
-    /// A relay that holds at most half a megabyte for a subscriber.
-    private static var configuration: MoQRelayConfiguration {
-        var session = MoQSessionConfiguration()
-        session.maxQueuedBytesPerTrack = Self.bound
-        session.trackHighWatermark = 128 << 10
-        session.trackLowWatermark = 64 << 10
-        return MoQRelayConfiguration(session: session)
-    }
-
-    /// A link on which a client that does not read takes little, and the relay takes little that it does not read.
-    private static var link: InMemoryLinkConfiguration {
-        var link = InMemoryLinkConfiguration()
-        link.client.streamReceiveWindow = 64 << 10
-        link.client.sessionReceiveWindow = 256 << 10
-        link.server.streamReceiveWindow = 64 << 10
-        link.server.sessionReceiveWindow = 256 << 10
-        return link
-    }
-
     private static func queued(_ client: TestClient) -> Int {
         client.link.server.queuedByteCount
     }
 
     @Test("One that does not read is cut off alone, and its queue stays bounded", arguments: DraftPair.all)
     func cutOffAlone(_ drafts: DraftPair) throws {
-        let world = RelayWorld(Self.configuration)
-        let publisher = world.connect(drafts.publisher, link: Self.link)
+        let world = RelayWorld(SlowReading.configuration)
+        let publisher = world.connect(drafts.publisher, link: SlowReading.link)
         _ = publisher.announce("live")
-        let fast = world.connect(drafts.subscriber, link: Self.link)
-        let slow = world.connect(drafts.subscriber, link: Self.link)
+        let fast = world.connect(drafts.subscriber, link: SlowReading.link)
+        let slow = world.connect(drafts.subscriber, link: SlowReading.link)
         world.settle()
         let quick = fast.subscribe("live")
         let stuck = slow.subscribe("live")
@@ -62,8 +41,8 @@ struct SlowSubscriberTests {
         #expect(world.relay.counters.pauses == 0)
         #expect(world.live.subscribers == 1)
         // The bound counts what is queued for the track when it is measured, which is every 64 KiB.
-        #expect(largestQueue > Self.bound / 2)
-        #expect(largestQueue <= Self.bound + (128 << 10))
+        #expect(largestQueue > SlowReading.bound / 2)
+        #expect(largestQueue <= SlowReading.bound + (128 << 10))
         #expect(Self.queued(slow) < 1_000)
         stuck.subscription?.resume()
         world.advance(.seconds(20))
@@ -81,10 +60,10 @@ struct SlowSubscriberTests {
 
     @Test("One that takes nothing at all for too long is cut off although its queue has room", arguments: DraftPair.all)
     func stalled(_ drafts: DraftPair) throws {
-        let world = RelayWorld(Self.configuration)
-        let publisher = world.connect(drafts.publisher, link: Self.link)
+        let world = RelayWorld(SlowReading.configuration)
+        let publisher = world.connect(drafts.publisher, link: SlowReading.link)
         _ = publisher.announce("live")
-        let slow = world.connect(drafts.subscriber, link: Self.link)
+        let slow = world.connect(drafts.subscriber, link: SlowReading.link)
         world.settle()
         let stuck = slow.subscribe("live")
         world.settle()
@@ -105,11 +84,12 @@ struct SlowSubscriberTests {
 
     @Test("When all lag, the publisher waits, and nothing is lost", arguments: DraftPair.all)
     func publisherWaits(_ drafts: DraftPair) throws {
-        let world = RelayWorld(Self.configuration)
-        let publisher = world.connect(drafts.publisher, link: Self.link)
+        let world = RelayWorld(SlowReading.configuration)
+        let publisher = world.connect(drafts.publisher, link: SlowReading.link)
         _ = publisher.announce("live")
         let clients = [
-            world.connect(drafts.subscriber, link: Self.link), world.connect(drafts.subscriber, link: Self.link),
+            world.connect(drafts.subscriber, link: SlowReading.link),
+            world.connect(drafts.subscriber, link: SlowReading.link),
         ]
         world.settle()
         let subscribed = clients.map { $0.subscribe("live") }
@@ -130,7 +110,7 @@ struct SlowSubscriberTests {
         }
         #expect(world.live.pausedTracks == 1)
         #expect(largestQueue > 128 << 10)
-        #expect(largestQueue < Self.bound)
+        #expect(largestQueue < SlowReading.bound)
         #expect((track.publisher?.queuedByteCount ?? 0) > 2 << 20)
         // The fastest of them sets the pace; the other one has to keep up or is cut off.
         for one in subscribed {
@@ -151,11 +131,11 @@ struct SlowSubscriberTests {
 
     @Test("A newcomer is served although everybody before it has stalled", arguments: DraftPair.all)
     func newcomer(_ drafts: DraftPair) throws {
-        let world = RelayWorld(Self.configuration)
-        let publisher = world.connect(drafts.publisher, link: Self.link)
+        let world = RelayWorld(SlowReading.configuration)
+        let publisher = world.connect(drafts.publisher, link: SlowReading.link)
         _ = publisher.announce("live")
-        let slow = world.connect(drafts.subscriber, link: Self.link)
-        let fresh = world.connect(drafts.subscriber, link: Self.link)
+        let slow = world.connect(drafts.subscriber, link: SlowReading.link)
+        let fresh = world.connect(drafts.subscriber, link: SlowReading.link)
         world.settle()
         let stuck = slow.subscribe("live")
         world.settle()
@@ -184,7 +164,7 @@ struct SlowSubscriberTests {
         let world = RelayWorld(MoQRelayConfiguration(session: session))
         let publisher = world.connect(.draft18)
         _ = publisher.announce("live")
-        var link = Self.link
+        var link = SlowReading.link
         link.congestionWindow = 32 << 10
         let clients = (0..<subscriberCount).map { _ in world.connect(.draft18, link: link) }
         let subscribed = clients.map { $0.subscribe("live") }

@@ -12,25 +12,10 @@ import WebTransportInMemory
 /// Who is slow at one shard, and what that does to others.
 @Suite("Slow subscribers behind shards", .timeLimit(.minutes(1)))
 struct ShardFlowTests {
-    private static let bound = 512 << 10
-
-    /// A relay that holds at most half a megabyte for a subscriber.
-    private static var configuration: MoQRelayConfiguration {
-        var session = MoQSessionConfiguration()
-        session.maxQueuedBytesPerTrack = Self.bound
-        session.trackHighWatermark = 128 << 10
-        session.trackLowWatermark = 64 << 10
-        return MoQRelayConfiguration(session: session)
-    }
-
-    /// A link on which a client that does not read takes little, and the relay takes little that it does not read.
+    /// Large packets, because much is sent.
     private static var link: InMemoryLinkConfiguration {
-        var link = InMemoryLinkConfiguration()
+        var link = SlowReading.link
         link.packetSize = 16 << 10
-        link.client.streamReceiveWindow = 64 << 10
-        link.client.sessionReceiveWindow = 256 << 10
-        link.server.streamReceiveWindow = 64 << 10
-        link.server.sessionReceiveWindow = 256 << 10
         return link
     }
 
@@ -39,7 +24,7 @@ struct ShardFlowTests {
         arguments: [true, false]
     )
     func cutOffAlone(hasOtherAtItsShard: Bool) throws {
-        let world = ShardWorld(2, Self.configuration)
+        let world = ShardWorld(2, SlowReading.configuration)
         let publisher = world.connect(0, link: Self.link)
         _ = publisher.announce("live")
         world.settle()
@@ -64,7 +49,7 @@ struct ShardFlowTests {
         #expect(other.consumer.completeLocations.count == 60)
         #expect(world.relays.map(\.counters.subscribersCutOff) == [0, 1])
         #expect(world.counters.pauses == (hasOtherAtItsShard ? 0 : 1), "a shard has only slow ones, and says so")
-        #expect(largestQueue <= Self.bound + (128 << 10))
+        #expect(largestQueue <= SlowReading.bound + (128 << 10))
         stuck.subscription?.resume()
         world.advance(.seconds(6))
         #expect(stuck.consumer.ends.map(\.status) == [.tooFarBehind])
@@ -77,7 +62,7 @@ struct ShardFlowTests {
         arguments: [[0, 1], [1, 2]]
     )
     func publisherWaits(shards: [Int]) throws {
-        let world = ShardWorld(3, Self.configuration)
+        let world = ShardWorld(3, SlowReading.configuration)
         let publisher = world.connect(0, link: Self.link)
         _ = publisher.announce("live")
         world.settle()
@@ -100,7 +85,7 @@ struct ShardFlowTests {
         }
         #expect(world.relays[0].counters.live.pausedTracks == 1)
         #expect(largestQueue > 128 << 10)
-        #expect(largestQueue < Self.bound)
+        #expect(largestQueue < SlowReading.bound)
         #expect((track.publisher?.queuedByteCount ?? 0) > 1 << 20)
         for one in subscribed {
             one.subscription?.resume()
@@ -117,7 +102,7 @@ struct ShardFlowTests {
 
     @Test("Fetches that are not read hold up nothing that others get from the same shard")
     func fetchesHoldNothingUp() throws {
-        let world = ShardWorld(2, Self.configuration)
+        let world = ShardWorld(2, SlowReading.configuration)
         var wide = InMemoryLinkConfiguration()
         wide.packetSize = 32 << 10
         let publisher = world.connect(0, link: wide)
