@@ -106,6 +106,11 @@ public final class SubgroupWatch {
         self.subgroup = subgroup
         self.group = group
     }
+
+    /// Part of the payload of the object that began last came. Nothing can be wrong with it before all of it is there.
+    public func receive(payload: RawSpan) {
+        self.current?.digest.update(payload)
+    }
 }
 
 /// An object whose payload is arriving.

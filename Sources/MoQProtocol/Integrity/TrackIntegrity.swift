@@ -109,7 +109,7 @@ public struct TrackIntegrity {
         isLast: Bool,
         in watch: SubgroupWatch
     ) throws(MalformedTrack) {
-        watch.current?.digest.update(payload)
+        watch.receive(payload: payload)
         if isLast {
             try self.complete(watch)
         }
@@ -364,7 +364,8 @@ public struct TrackIntegrity {
         }
     }
 
-    private mutating func complete(_ watch: SubgroupWatch) throws(MalformedTrack) {
+    /// The payload of the object that began last is complete; ``SubgroupWatch/receive(payload:)`` was given all of it.
+    public mutating func complete(_ watch: SubgroupWatch) throws(MalformedTrack) {
         guard let current = watch.current else {
             return
         }
