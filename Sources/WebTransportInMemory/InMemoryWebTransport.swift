@@ -36,6 +36,10 @@ public final class InMemoryWebTransport: WebTransportSession {
         self.manager.session = self
     }
 
+    deinit {
+        self.manager.session = nil
+    }
+
     /// Which side this is.
     public var role: WebTransportRole { self.manager.role }
 

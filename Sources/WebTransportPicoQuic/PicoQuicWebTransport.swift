@@ -45,6 +45,10 @@ public final class PicoQuicWebTransport: WebTransportSession {
         connection.setDatagramPriority(StreamPriority.datagram.rawValue)
     }
 
+    deinit {
+        self.manager.session = nil
+    }
+
     /// Who is told of streams, datagrams and the end.
     public var handler: (any WebTransportHandler)? {
         get { self.manager.handler }

@@ -42,11 +42,15 @@ struct HandleTests {
         let cnx = try unsafe self.nowhere()
         var table = ConnectionTable()
         var stale: [ConnectionHandle] = []
-        let resident = table.insert { unsafe QUICConnection(role: .server, handle: $0, context: context, cnx: cnx) }
+        func insert() -> QUICConnection {
+            let handle = table.reserve()
+            let connection = unsafe QUICConnection(role: .server, handle: handle, context: context, cnx: cnx)
+            table.fill(handle, with: connection)
+            return connection
+        }
+        let resident = insert()
         for round in 0..<1_000_000 {
-            let connection = table.insert { handle in
-                unsafe QUICConnection(role: .server, handle: handle, context: context, cnx: cnx)
-            }
+            let connection = insert()
             if round % 10_000 == 0 {
                 stale.append(connection.handle)
             }

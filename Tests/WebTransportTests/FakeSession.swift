@@ -15,6 +15,10 @@ final class FakeSession: WebTransportSession {
         self.manager.session = self
     }
 
+    deinit {
+        self.manager.session = nil
+    }
+
     var role: WebTransportRole { .client }
     var handler: (any WebTransportHandler)? {
         get { self.manager.handler }

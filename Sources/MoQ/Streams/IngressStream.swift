@@ -167,7 +167,10 @@ final class IngressStream: ReceiveStreamReader {
                     if let subscription = self.subscription, subscription.isPaused, !isFinished {
                         break reading
                     }
-                    let (event, consumed) = try self.parser.next(in: rest)
+                    // A copy is cheaper than what the language does to see that nobody else uses the parser meanwhile.
+                    var parser = self.parser
+                    let (event, consumed) = try parser.next(in: rest)
+                    self.parser = parser
                     if case .needMore = event {
                         break reading
                     }
@@ -224,9 +227,12 @@ final class IngressStream: ReceiveStreamReader {
         case .payload(let count, let isLast):
             self.session.totals.payloadBytesReceived &+= UInt64(count)
             let payload = bytes.extracting(first: count)
-            let isSound = self.judge { (integrity, watch) throws(MalformedTrack) in
-                try integrity.receive(payload: payload, isLast: isLast, in: watch)
-            }
+            self.watch?.receive(payload: payload)
+            let isSound =
+                !isLast
+                || self.judge { (integrity, watch) throws(MalformedTrack) in
+                    try integrity.complete(watch)
+                }
             if isSound {
                 self.consumer?.receive(payload: self.stream.keep(payload))
             }
@@ -248,7 +254,8 @@ final class IngressStream: ReceiveStreamReader {
             }
             self.finished { _ in }
         case .header, .subgroup:
-            try self.parser.finish(unread: unread)
+            let parser = self.parser
+            try parser.finish(unread: unread)
             let endsGroup = self.header?.containsEndOfGroup ?? false
             let isSound = self.judge { (integrity, watch) throws(MalformedTrack) in
                 try integrity.finish(watch, containsEndOfGroup: endsGroup)

@@ -20,8 +20,8 @@ struct ConnectionTable {
     /// How many of them are gone.
     private(set) var ended: UInt64 = 0
 
-    /// Gives a connection a slot.
-    mutating func insert(_ make: (ConnectionHandle) -> QUICConnection) -> QUICConnection {
+    /// A slot for a connection that is about to be made, which ``fill(_:with:)`` puts there.
+    mutating func reserve() -> ConnectionHandle {
         let index: Int
         if let reused = self.free.popLast() {
             index = reused
@@ -29,11 +29,14 @@ struct ConnectionTable {
             index = self.slots.count
             self.slots.append(Slot())
         }
-        let connection = make(ConnectionHandle(index: index, generation: self.slots[index].generation))
-        self.slots[index].connection = connection
+        return ConnectionHandle(index: index, generation: self.slots[index].generation)
+    }
+
+    /// Gives a connection the slot that was reserved for it.
+    mutating func fill(_ handle: ConnectionHandle, with connection: QUICConnection) {
+        self.slots[handle.index].connection = connection
         self.count += 1
         self.created &+= 1
-        return connection
     }
 
     /// The connection that a handle stands for; nil when the handle is stale.

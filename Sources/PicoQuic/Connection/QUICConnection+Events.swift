@@ -58,7 +58,7 @@ extension QUICConnection {
             if token == 0, self.context.holdsWindows {
                 _ = unsafe picoquic_set_app_flow_control(cnx, stream, 1)
             }
-            unsafe self.delegate?.connection(
+            unsafe self.listener?.connection(
                 self,
                 stream: stream,
                 token: token,
@@ -68,22 +68,22 @@ extension QUICConnection {
         case picoquic_callback_stream_reset:
             self.establish()
             let code = unsafe picoquic_get_remote_stream_error(cnx, stream)
-            self.delegate?.connection(self, stream: stream, token: token, wasResetWith: code)
+            self.listener?.connection(self, stream: stream, token: token, wasResetWith: code)
         case picoquic_callback_stop_sending:
             let code = unsafe picoquic_get_remote_stop_sending_error(cnx, stream)
-            self.delegate?.connection(self, stream: stream, token: token, peerStoppedSendingWith: code)
+            self.listener?.connection(self, stream: stream, token: token, peerStoppedSendingWith: code)
         case picoquic_callback_prepare_to_send:
             unsafe self.prepareToSend(stream: stream, token: token, context: bytes, capacity: count)
         case picoquic_callback_prepare_datagram:
             unsafe self.prepareDatagram(context: bytes, capacity: count)
         case picoquic_callback_datagram:
             self.establish()
-            unsafe self.delegate?.connection(
+            unsafe self.listener?.connection(
                 self,
                 didReceiveDatagram: RawSpan(_unsafeBytes: Self.buffer(bytes, count))
             )
         case picoquic_callback_stream_released:
-            self.delegate?.connection(self, stream: stream, wasReleasedWithToken: token)
+            self.listener?.connection(self, stream: stream, wasReleasedWithToken: token)
         default:
             // Events that are not asked for, and those that later versions of the library may add.
             break
@@ -132,7 +132,7 @@ extension QUICConnection {
             return
         }
         if self.role == .server {
-            self.delegate = self.context.accept(self)
+            self.listener = self.context.accept(self)
         }
         let observer = self.handshakeObserver
         self.handshakeObserver = nil
@@ -140,11 +140,11 @@ extension QUICConnection {
         guard self.phase == .established else {
             return
         }
-        if self.delegate == nil {
+        if self.listener == nil {
             self.close(code: 0, reason: "not wanted")
             return
         }
-        self.delegate?.connectionIsAlmostReady(self)
+        self.listener?.connectionIsAlmostReady(self)
     }
 
     private func becomeReady(_ cnx: OpaquePointer) {
@@ -155,7 +155,7 @@ extension QUICConnection {
         if let interval = self.context.keepAliveMicroseconds {
             unsafe picoquic_enable_keep_alive(cnx, interval)
         }
-        self.delegate?.connectionIsReady(self)
+        self.listener?.connectionIsReady(self)
     }
 
     /// Lists a client's protocols. `tls` is the library's opaque handshake context, not bytes.
@@ -178,7 +178,7 @@ extension QUICConnection {
             return
         }
         var slot = unsafe QUICStreamSlot(context: UnsafeMutableRawPointer(context), capacity: capacity)
-        self.delegate?.connection(self, stream: stream, token: token, prepareToSend: &slot)
+        self.listener?.connection(self, stream: stream, token: token, prepareToSend: &slot)
         slot.decline()
         if !slot.isUsed { self.lookAgainLater() }
     }
@@ -197,7 +197,7 @@ extension QUICConnection {
             return
         }
         var slot = unsafe QUICDatagramSlot(context: UnsafeMutableRawPointer(context), capacity: capacity)
-        self.delegate?.connection(self, prepareDatagram: &slot)
+        self.listener?.connection(self, prepareDatagram: &slot)
         slot.decline(hasMore: false)
     }
 
@@ -243,8 +243,8 @@ extension QUICConnection {
         let wasHandshaking = self.phase == .handshaking
         self.phase = .ended
         self.closeInfo = info
-        let delegate = self.delegate
-        self.delegate = nil
+        let delegate = self.listener
+        self.listener = nil
         let observer = self.handshakeObserver
         self.handshakeObserver = nil
         if wasHandshaking || observer != nil {

@@ -42,7 +42,13 @@ public final class QUICConnection {
     public var identifier: UInt64 { UInt64(self.handle.generation) << 32 | UInt64(self.handle.index) }
 
     /// Who hears what happens. Held until the connection has ended.
-    public var delegate: (any QUICConnectionDelegate)?
+    public var delegate: (any QUICConnectionDelegate)? {
+        get { self.listener }
+        set { self.listener = newValue }
+    }
+
+    /// The delegate. Not public, because then each event would check that no other module is changing it.
+    var listener: (any QUICConnectionDelegate)?
 
     let handle: ConnectionHandle
     unowned let context: QUICContext

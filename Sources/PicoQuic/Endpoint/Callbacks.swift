@@ -25,21 +25,25 @@ func picoquicConnectionEvent(
     _ streamContext: UnsafeMutableRawPointer?
 ) -> CInt {
     let unowned = CInt(PICOQUIC_ERROR_UNEXPECTED_ERROR)
-    guard let cnx = unsafe cnx, let quic = unsafe picoquic_get_quic_ctx(cnx), let context = unsafe quicContext(of: quic)
+    guard let cnx = unsafe cnx, let quic = unsafe picoquic_get_quic_ctx(cnx),
+        let context = unsafe picoquic_get_default_callback_context(quic)
     else {
         return unowned
     }
-    guard let connection = unsafe context.connection(for: cnx, callbackContext: callbackContext) else {
-        return unsafe context.knew(callbackContext) ? 0 : unowned
+    // Without references of its own: it is called for each packet, and the driver keeps the context.
+    return unsafe Unmanaged<QUICContext>.fromOpaque(context)._withUnsafeGuaranteedRef { context in
+        guard let connection = unsafe context.connection(for: cnx, callbackContext: callbackContext) else {
+            return unsafe context.knew(callbackContext) ? 0 : unowned
+        }
+        return unsafe connection.handle(
+            event,
+            cnx: cnx,
+            stream: stream,
+            bytes: bytes,
+            count: count,
+            streamContext: streamContext
+        )
     }
-    return unsafe connection.handle(
-        event,
-        cnx: cnx,
-        stream: stream,
-        bytes: bytes,
-        count: count,
-        streamContext: streamContext
-    )
 }
 
 /// Chooses one of the protocols that a client offers: the first of ours that is among them.

@@ -284,9 +284,9 @@ final class QUICContext {
     }
 
     private func adopt(_ cnx: OpaquePointer, role: QUICConnection.Role) -> QUICConnection {
-        let connection = self.connections.insert { handle in
-            unsafe QUICConnection(role: role, handle: handle, context: self, cnx: cnx)
-        }
+        let handle = self.connections.reserve()
+        let connection = unsafe QUICConnection(role: role, handle: handle, context: self, cnx: cnx)
+        self.connections.fill(handle, with: connection)
         unsafe picoquic_set_callback(cnx, picoquicConnectionEvent, connection.handle.pointer)
         return connection
     }

@@ -14,8 +14,9 @@ public final class WebTransportStreamManager {
     public let role: WebTransportRole
     /// The bounds of the session.
     public let configuration: WebTransportConfiguration
-    /// The session that callbacks name. Its owner keeps it alive until the end was told.
-    public weak var session: (any WebTransportSession)?
+    /// The session that callbacks name. Its owner keeps it alive until the end was told. The session takes itself out when
+    /// it goes: a weak reference would do that too, and make each call on the session slower.
+    public unowned var session: (any WebTransportSession)?
     /// The end of the session, when it is over.
     public private(set) var closeInfo: WebTransportCloseInfo?
 
