@@ -26,12 +26,16 @@
 #define UDP_GRO 104
 #endif
 
+#ifndef SO_RXQ_OVFL
+#define SO_RXQ_OVFL 40
+#endif
 #ifndef SO_ATTACH_REUSEPORT_CBPF
 #define SO_ATTACH_REUSEPORT_CBPF 51
 #endif
 
 #define SLOT_SIZE 65536
-/// Room for what the kernel says of a message: its destination, its ECN bits, the size of its segments.
+/// Room for what the kernel says of a message: its destination, its ECN bits, the size of its segments, what was
+/// dropped.
 #define CONTROL_SIZE 256
 
 // MARK: - Sockets
@@ -84,6 +88,7 @@ int cls_udp_open(const struct sockaddr *address, int is_port_shared, int buffer_
     }
     (void)set(descriptor, SOL_SOCKET, SO_SNDBUF, buffer_size);
     (void)set(descriptor, SOL_SOCKET, SO_RCVBUF, buffer_size);
+    (void)set(descriptor, SOL_SOCKET, SO_RXQ_OVFL, 1);
     *features = 0;
     if (set(descriptor, IPPROTO_UDP, UDP_GRO, 1) == 0) {
         *features |= CLS_JOINS_DATAGRAMS;
@@ -182,6 +187,10 @@ static void read_control(struct msghdr *header, uint16_t port, cls_received *rec
             if (segment > 0 && (size_t)segment < received->count) {
                 received->segment = (size_t)segment;
             }
+        } else if (control->cmsg_level == SOL_SOCKET && control->cmsg_type == SO_RXQ_OVFL &&
+                   control->cmsg_len >= CMSG_LEN(sizeof(received->overflow))) {
+            memcpy(&received->overflow, CMSG_DATA(control), sizeof(received->overflow));
+            received->tells_overflow = 1;
         } else if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_TOS) {
             received->ecn = (uint8_t)integer_in(control) & 3;
         } else if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_TCLASS) {
@@ -234,6 +243,8 @@ int cls_receive(cls_receiver *receiver, int descriptor, uint16_t port, int *is_l
         memset(&received->to, 0, sizeof(received->to));
         received->interface = 0;
         received->ecn = 0;
+        received->tells_overflow = 0;
+        received->overflow = 0;
         received->is_truncated = (header->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
         if (header->msg_namelen == 0) {
             received->from.ss_family = AF_UNSPEC;

@@ -19,11 +19,12 @@ public func breakSockets(boundTo port: UInt16) -> Int {
         return 0
     }
     defer { close(nothing) }
-    var count = 0
-    for descriptor in CInt(3)..<1_024 where boundPort(of: descriptor) == port && dup2(nothing, descriptor) >= 0 {
-        count += 1
-    }
-    return count
+    return sockets(boundTo: port).count { dup2(nothing, $0) >= 0 }
+}
+
+/// The descriptors of this process's sockets that are bound to a port.
+public func sockets(boundTo port: UInt16) -> [CInt] {
+    (CInt(3)..<1_024).filter { boundPort(of: $0) == port }
 }
 
 /// A UDP port of the loopback interface that nobody has at the moment.

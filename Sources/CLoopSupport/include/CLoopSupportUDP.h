@@ -19,8 +19,8 @@ enum {
 
 /// Opens a UDP socket that never blocks, is closed on exec, and is bound to `address`.
 ///
-/// It reports where datagrams were sent to and their ECN bits, sends with `ecn` in those bits, never fragments, and an IPv6
-/// socket takes no IPv4. `is_port_shared` lets others of this user bind to the same port. The kernel may grant less than
+/// It reports where datagrams were sent to, their ECN bits and how many it had no room for, sends with `ecn` in those bits,
+/// never fragments, and an IPv6 socket takes no IPv4. `is_port_shared` lets others of this user bind to the same port. The kernel may grant less than
 /// `buffer_size`. `features` gets the values above.
 /// Returns the descriptor, or a negative error number.
 int cls_udp_open(const struct sockaddr *address, int is_port_shared, int buffer_size, uint8_t ecn, unsigned *features);
@@ -49,6 +49,10 @@ typedef struct {
     uint8_t ecn;
     /// Whether the kernel had to cut something off.
     uint8_t is_truncated;
+    /// Whether the kernel said how many messages it has dropped at this socket until this one came, because the
+    /// socket's buffer was full; and how many, a count that wraps.
+    uint8_t tells_overflow;
+    uint32_t overflow;
 } cls_received;
 
 typedef struct cls_receiver cls_receiver;

@@ -31,6 +31,8 @@ extension StatisticsReport {
                 "sent": .of(endpoint.quic.traffic.packetsSent), "received": .of(endpoint.quic.traffic.packetsReceived),
                 "lost": .of(endpoint.quic.traffic.packetsLost), "spurious": .of(endpoint.quic.traffic.spuriousLosses),
                 "refused": .of(endpoint.quic.messagesRefused), "dropped": .of(endpoint.quic.messagesDropped),
+                "overflowed": .of(endpoint.quic.messagesOverflowed),
+                "unclaimed": .of(endpoint.quic.packetsUnclaimed), "answered": .of(endpoint.quic.packetsAnswered),
                 "forwarded": .of(endpoint.quic.packetsForwarded),
                 "not_forwarded": .of(endpoint.quic.packetsNotForwarded),
             ]

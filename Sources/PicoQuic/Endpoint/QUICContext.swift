@@ -41,11 +41,9 @@ final class QUICContext {
     /// What connections that are gone have left in the endpoint's sum.
     private var endedTraffic = QUICStatistics()
 
-    /// What a driver of ours has counted at its sockets.
-    var messagesRefused: UInt64 = 0
-    var messagesDropped: UInt64 = 0
-    var packetsForwarded: UInt64 = 0
-    var packetsNotForwarded: UInt64 = 0
+    /// What a driver of ours has counted at its sockets: messages, and packets outside of connections. The rest is
+    /// zero.
+    var atSockets = QUICEndpointStatistics()
 
     /// Client connections that the library will not touch again and that we have to delete, outside its callbacks.
     private var finishedClients: [OpaquePointer] = unsafe []
@@ -476,7 +474,7 @@ final class QUICContext {
 
     /// What there is and has been. Looks at every connection.
     var statistics: QUICEndpointStatistics {
-        var statistics = QUICEndpointStatistics()
+        var statistics = self.atSockets
         statistics.connectionsCreated = self.connections.created
         statistics.connectionsEnded = self.connections.ended
         statistics.connectionsLive = self.connections.count
@@ -484,10 +482,6 @@ final class QUICContext {
         for connection in self.connections.all {
             statistics.traffic.add(connection.statistics)
         }
-        statistics.messagesRefused = self.messagesRefused
-        statistics.messagesDropped = self.messagesDropped
-        statistics.packetsForwarded = self.packetsForwarded
-        statistics.packetsNotForwarded = self.packetsNotForwarded
         statistics.loop = self.loop.counters
         return statistics
     }

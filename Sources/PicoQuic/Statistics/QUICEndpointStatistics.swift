@@ -20,6 +20,15 @@ public struct QUICEndpointStatistics: Sendable, Hashable {
     /// Messages that arrived but were not looked at: larger than any QUIC packet, or without a sender. Not counted by
     /// ``PacketLoopKind/picoquic``.
     public var messagesDropped: UInt64 = 0
+    /// Messages that the system dropped because a socket's buffer was full (`SO_RXQ_OVFL`), as far as it has said so.
+    /// What was in them is lost, as in the network. Not counted by ``PacketLoopKind/picoquic``.
+    public var messagesOverflowed: UInt64 = 0
+    /// Datagrams that were no connection's: garbage, packets for connections that are gone, and the first packets of
+    /// clients that are refused or asked to prove their address. Not counted by ``PacketLoopKind/picoquic``.
+    public var packetsUnclaimed: UInt64 = 0
+    /// How often something was sent outside of connections, in answer to such a datagram: version negotiation, Retry, a
+    /// stateless reset or a refusal. Not counted by ``PacketLoopKind/picoquic``.
+    public var packetsAnswered: UInt64 = 0
     /// Packets that reached this loop of a server and were handed over to the loop that has their connection. Zero for an
     /// endpoint that has its port to itself, and next to nothing where the kernel knows the way.
     public var packetsForwarded: UInt64 = 0
@@ -40,6 +49,9 @@ public struct QUICEndpointStatistics: Sendable, Hashable {
         self.traffic.add(other.traffic)
         self.messagesRefused &+= other.messagesRefused
         self.messagesDropped &+= other.messagesDropped
+        self.messagesOverflowed &+= other.messagesOverflowed
+        self.packetsUnclaimed &+= other.packetsUnclaimed
+        self.packetsAnswered &+= other.packetsAnswered
         self.packetsForwarded &+= other.packetsForwarded
         self.packetsNotForwarded &+= other.packetsNotForwarded
         self.loop.add(other.loop)

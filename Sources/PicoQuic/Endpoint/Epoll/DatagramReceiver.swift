@@ -17,6 +17,10 @@ final class DatagramReceiver {
     /// How many datagrams did not fit, or came from nowhere.
     private(set) var dropped: UInt64 = 0
 
+    /// What the kernel last said, in the latest call, about how many messages a socket had no room for; nil when it did
+    /// not.
+    private(set) var overflow: UInt32?
+
     /// - Throws: `systemFailure` without memory.
     init() throws(QUICError) {
         guard let receiver = unsafe cls_receiver_create(Self.slots) else {
@@ -43,6 +47,7 @@ final class DatagramReceiver {
         _ body: (_ datagram: UnsafeMutableBufferPointer<UInt8>, _ source: UnsafeMutablePointer<cls_received>) -> Void
     ) -> Outcome {
         var isLast: CInt = 0
+        self.overflow = nil
         let count = unsafe cls_receive(self.receiver, socket.descriptor, socket.port, &isLast)
         guard count >= 0 else {
             return .failed(-count)
@@ -50,6 +55,9 @@ final class DatagramReceiver {
         var datagrams = 0
         for index in 0..<UInt32(count) {
             let received = unsafe cls_receiver_at(self.receiver, index)
+            if let received = unsafe received, unsafe received.pointee.tells_overflow != 0 {
+                self.overflow = unsafe received.pointee.overflow
+            }
             guard let received = unsafe received, let bytes = unsafe received.pointee.bytes,
                 unsafe received.pointee.is_truncated == 0,
                 unsafe CInt(received.pointee.from.ss_family) == socket.family

@@ -37,8 +37,10 @@ final class DatagramSender {
     private static let messagesPerCall = 8
     private static let packetsPerCall = 44
 
-    /// Sends messages at a descriptor; `cls_send` but in tests.
-    private let transmit: (CInt, UnsafePointer<cls_message>, UInt32) -> CInt
+    /// Sends messages at a descriptor, as `cls_send` does.
+    typealias Transmit = (CInt, UnsafePointer<cls_message>, UInt32) -> CInt
+
+    private let transmit: Transmit
     /// Told of a peer that cannot be reached, with the error number.
     private let unreachable: (Path, CInt) -> Void
     private let sockets: [UDPSocket]
@@ -66,7 +68,7 @@ final class DatagramSender {
 
     init(
         _ sockets: [UDPSocket],
-        transmit: @escaping (CInt, UnsafePointer<cls_message>, UInt32) -> CInt = { unsafe cls_send($0, $1, $2) },
+        transmit: @escaping Transmit = { unsafe cls_send($0, $1, $2) },
         unreachable: @escaping (Path, CInt) -> Void
     ) {
         unsafe self.transmit = transmit

@@ -20,6 +20,11 @@ import PacketLoop
 /// Both bounds keep one side from starving the other, and the tasks. What a ``PacketForwarder`` hands over and is handed comes
 /// after what was received.
 ///
+/// So a flood of garbage takes a part of each round and no more. It has no other way to grow anything here: what was
+/// received is looked at where it lies, and of the answers that belong to no connection (version negotiation, Retry,
+/// stateless reset, refusal) the library keeps at most 32 (PICOQUIC_MAX_PENDING_STATELESS_PACKETS). They are what it
+/// wants to send first, a fraction of what a round may send, so that there is room for the connections in each.
+///
 /// The thread keeps one pointer to this object, retained from ``start()`` until ``join()``.
 @safe
 final class EpollDriver: EndpointDriver, @unchecked Sendable {
@@ -28,9 +33,8 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
 
     /// The longest sleep, in microseconds. Only a safety net: whoever has work for the loop wakes it.
     private static let longestWait: UInt64 = 200_000
-    private static let datagramsPerRound = 256
-    /// So many failures to receive in a row are not the network's.
-    private static let mostFailures = 1_000
+    /// How many datagrams are sent in a round, or taken from other endpoints at the port.
+    private static let datagramsPerRound = ReceivePhase.datagramsPerRound
 
     let loop: PacketLoop
     let context: QUICContext
@@ -41,15 +45,15 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
     private let forwarder: PacketForwarder?
     private var thread: OpaquePointer?
 
+    /// What hands messages to the kernel. Something else only in tests, which set it before the start.
+    var transmit: DatagramSender.Transmit = { unsafe cls_send($0, $1, $2) }
+
     // Confined to the loop's thread once that exists.
     private var poller: EpollPoller?
     private var sockets: [UDPSocket] = []
     private var shouldEnd = false
     /// Whether the next round must begin at once.
     private var hasMore = false
-    private var failures = 0
-    /// How many datagrams were larger than any packet of the library.
-    private var oversize: UInt64 = 0
 
     init(loop: PacketLoop, context: QUICContext, plan: SocketPlan) {
         self.loop = loop
@@ -158,8 +162,8 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
             throw QUICError(.systemFailure, "the loop's thread has nothing to serve")
         }
         unsafe cpq_claim_thread(quic)
-        let receiver = try DatagramReceiver()
-        let sender = unsafe DatagramSender(self.sockets) { path, error in
+        let receiving = try ReceivePhase(self.sockets)
+        let sender = unsafe DatagramSender(self.sockets, transmit: self.transmit) { path, error in
             var path = path
             unsafe withUnsafeMutablePointer(to: &path.to) { to in
                 unsafe withUnsafeMutablePointer(to: &path.from) { from in
@@ -180,10 +184,13 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
             let blocked = sender.blocked
             let wait = unsafe self.wait(quic, isBlocked: blocked != nil)
             let ready = try poller.wait(wait)
-            self.hasMore = false
             // A descriptor that somebody else closed is waited for no longer, so now and then all are looked at.
             let isQuiet = ready.was_woken != 0 || wait == Self.longestWait
-            try unsafe self.receive(isQuiet ? .max : ready.readable, receiver, quic)
+            self.hasMore = false
+            let mayHaveMore = try unsafe receiving.run(isQuiet ? .max : ready.readable) { datagram, source, now in
+                unsafe self.take(datagram, source, quic, now)
+            }
+            self.hasMore = self.hasMore || mayHaveMore
             unsafe self.exchange(quic)
             self.loop.turn()
             self.context.deleteFinishedClients()
@@ -198,8 +205,9 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
             if sender.blocked == nil {
                 try unsafe self.send(sender, quic)
             }
-            self.context.messagesRefused = sender.refused
-            self.context.messagesDropped = receiver.dropped &+ self.oversize
+            self.context.atSockets.messagesRefused = sender.refused
+            self.context.atSockets.messagesDropped = receiving.dropped
+            self.context.atSockets.messagesOverflowed = receiving.overflowed
             if let error = sender.failure {
                 throw Self.socketFailure(error)
             }
@@ -210,7 +218,7 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
         }
     }
 
-    private static func socketFailure(_ error: CInt) -> QUICError {
+    static func socketFailure(_ error: CInt) -> QUICError {
         QUICError(.systemFailure, "the socket has failed: \(systemErrorText(error))")
     }
 
@@ -228,33 +236,6 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
         return min(ours, UInt64(clamping: library))
     }
 
-    private func receive(_ readable: UInt32, _ receiver: DatagramReceiver, _ quic: OpaquePointer) throws(QUICError) {
-        var budget = Self.datagramsPerRound
-        for (number, socket) in self.sockets.enumerated() where readable & (1 << UInt32(number)) != 0 {
-            var isDone = false
-            while !isDone, budget > 0 {
-                let now = picoquic_current_time()
-                let outcome = unsafe receiver.receive(from: socket) { datagram, source in
-                    unsafe self.take(datagram, source, quic, now)
-                }
-                switch outcome {
-                case .received(let count, let hasMore):
-                    self.failures = 0
-                    budget -= count
-                    isDone = !hasMore
-                case .failed(let error):
-                    // What the network answered to a packet of ours may be reported here; the connection finds out itself.
-                    self.failures += 1
-                    guard self.failures < Self.mostFailures, !DatagramSender.isOfSocket(error) else {
-                        throw Self.socketFailure(error)
-                    }
-                    isDone = true
-                }
-            }
-            self.hasMore = self.hasMore || !isDone
-        }
-    }
-
     /// Takes a datagram that has arrived at a socket of this endpoint.
     private func take(
         _ datagram: UnsafeMutableBufferPointer<UInt8>,
@@ -262,10 +243,6 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
         _ quic: OpaquePointer,
         _ now: UInt64
     ) {
-        guard datagram.count <= Int(PICOQUIC_MAX_PACKET_SIZE) else {
-            self.oversize &+= 1
-            return
-        }
         guard let forwarder = self.forwarder else {
             _ = unsafe self.handle(datagram, source, quic, now)
             return
@@ -284,23 +261,25 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
         forwarder.flush()
         let now = picoquic_current_time()
         let hasMore = unsafe forwarder.receive(upTo: Self.datagramsPerRound) { datagram, source, isOrphan in
-            if unsafe !self.handle(datagram, source, quic, now), !isOrphan {
+            if unsafe !self.handle(datagram, source, quic, now, isOrphan: isOrphan), !isOrphan {
                 unsafe forwarder.showToCallers(datagram, source)
             }
         }
         forwarder.flush()
         self.hasMore = self.hasMore || hasMore
-        self.context.packetsForwarded = forwarder.forwarded
-        self.context.packetsNotForwarded = forwarder.refused
+        self.context.atSockets.packetsForwarded = forwarder.forwarded
+        self.context.atSockets.packetsNotForwarded = forwarder.refused
     }
 
-    /// Gives the library one datagram, and lets what that brings about happen.
+    /// Gives the library one datagram, and lets what that brings about happen. `isOrphan` says that somebody else had
+    /// it before, and no connection for it.
     /// - Returns: whether there was a connection for it.
     private func handle(
         _ datagram: UnsafeMutableBufferPointer<UInt8>,
         _ source: UnsafeMutablePointer<cls_received>,
         _ quic: OpaquePointer,
-        _ now: UInt64
+        _ now: UInt64,
+        isOrphan: Bool = false
     ) -> Bool {
         var connection: OpaquePointer?
         unsafe withUnsafeMutablePointer(to: &source.pointee.from) { from in
@@ -320,7 +299,12 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
             }
         }
         self.loop.turnWithinBatch()
-        return unsafe connection != nil
+        let isClaimed = unsafe connection != nil
+        // What is shown to several was counted where it came first.
+        if !isClaimed, !isOrphan {
+            self.context.atSockets.packetsUnclaimed &+= 1
+        }
+        return isClaimed
     }
 
     private func send(_ sender: DatagramSender, _ quic: OpaquePointer) throws(QUICError) {
@@ -395,6 +379,9 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
         }
         guard count > 0 else {
             return unsafe connection == nil ? .done : .nothing
+        }
+        if unsafe connection == nil {
+            self.context.atSockets.packetsAnswered &+= 1
         }
         let family = CInt(path.to.ss_family)
         guard let socket = self.sockets.firstIndex(where: { $0.family == family }) else {
