@@ -131,7 +131,12 @@ let package = Package(
         ),
 
         // Tests: one target per module, and suites that cross modules.
-        .target(name: "TestSupport", dependencies: ["PacketLoop"], path: "Tests/TestSupport", swiftSettings: settings),
+        .target(
+            name: "TestSupport",
+            dependencies: ["PacketLoop", logging],
+            path: "Tests/TestSupport",
+            swiftSettings: settings
+        ),
         .target(
             name: "ChaosEngine",
             dependencies: ["WebTransport", "WebTransportInMemory", "WebTransportPicoQuic", "PicoQuic", "PacketLoop"],
@@ -147,7 +152,7 @@ let package = Package(
         .testTarget(name: "PacketLoopTests", dependencies: ["PacketLoop", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "PicoQuicTests",
-            dependencies: ["PicoQuic", "PacketLoop", "TestSupport"],
+            dependencies: ["PicoQuic", "PacketLoop", "TestSupport", logging],
             swiftSettings: settings
         ),
         .testTarget(name: "WebTransportTests", dependencies: ["WebTransport", "TestSupport"], swiftSettings: settings),

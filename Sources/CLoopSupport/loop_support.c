@@ -38,10 +38,13 @@ uint64_t cls_monotonic_microseconds(void) {
     return (uint64_t)now.tv_sec * 1000000u + (uint64_t)(now.tv_nsec / 1000);
 }
 
-void cls_use_precise_timers(void) {
+int cls_use_precise_timers(void) {
 #if defined(__linux__)
-    prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
+    if (prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL) != 0) {
+        return -errno;
+    }
 #endif
+    return 0;
 }
 
 static int open_anonymous(const char *name) {

@@ -48,55 +48,66 @@ static int set(int descriptor, int level, int option, int value) {
     return setsockopt(descriptor, level, option, &value, sizeof(value));
 }
 
-static int set_up(int descriptor, const struct sockaddr *address, int is_port_shared, uint8_t ecn) {
+/// Sets an option for the sake of a feature. Returns the feature if it is wanted and could be had, and 0 if not.
+static unsigned enable(int descriptor, int level, int option, int value, unsigned feature) {
+    return feature != 0 && set(descriptor, level, option, value) == 0 ? feature : 0;
+}
+
+static int set_up(int descriptor, const struct sockaddr *address, int is_port_shared) {
     if (is_port_shared && set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1) != 0) {
         return -1;
     }
     if (address->sa_family == AF_INET6) {
         if (set(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 1) != 0 ||
-            set(descriptor, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) != 0 ||
-            set(descriptor, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) != 0 ||
             set(descriptor, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_PROBE) != 0) {
             return -1;
         }
-        if (ecn != 0) {
-            (void)set(descriptor, IPPROTO_IPV6, IPV6_TCLASS, ecn);
-        }
-    } else {
-        if (set(descriptor, IPPROTO_IP, IP_PKTINFO, 1) != 0 || set(descriptor, IPPROTO_IP, IP_RECVTOS, 1) != 0 ||
-            set(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE) != 0) {
-            return -1;
-        }
-        if (ecn != 0) {
-            (void)set(descriptor, IPPROTO_IP, IP_TOS, ecn);
-        }
+    } else if (set(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE) != 0) {
+        return -1;
     }
-    return bind(descriptor, address, length_of(address));
+    return 0;
 }
 
-int cls_udp_open(const struct sockaddr *address, int is_port_shared, int buffer_size, uint8_t ecn, unsigned *features) {
-    int descriptor = socket(address->sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
+static unsigned enable_all(int descriptor, int family, uint8_t ecn, unsigned wanted) {
     int segment = 0;
     socklen_t size = sizeof(segment);
+    unsigned marks = wanted & CLS_MARKS_ECN;
+    unsigned features;
+    if (family == AF_INET6) {
+        features = enable(descriptor, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, wanted & CLS_TELLS_DESTINATION) |
+                   enable(descriptor, IPPROTO_IPV6, IPV6_RECVTCLASS, 1, wanted & CLS_TELLS_ECN) |
+                   (ecn == 0 ? marks : enable(descriptor, IPPROTO_IPV6, IPV6_TCLASS, ecn, marks));
+    } else {
+        features = enable(descriptor, IPPROTO_IP, IP_PKTINFO, 1, wanted & CLS_TELLS_DESTINATION) |
+                   enable(descriptor, IPPROTO_IP, IP_RECVTOS, 1, wanted & CLS_TELLS_ECN) |
+                   (ecn == 0 ? marks : enable(descriptor, IPPROTO_IP, IP_TOS, ecn, marks));
+    }
+    features |= enable(descriptor, SOL_SOCKET, SO_RXQ_OVFL, 1, wanted & CLS_TELLS_OVERFLOW) |
+                enable(descriptor, IPPROTO_UDP, UDP_GRO, 1, wanted & CLS_JOINS_DATAGRAMS);
+    if ((wanted & CLS_CUTS_MESSAGES) && getsockopt(descriptor, IPPROTO_UDP, UDP_SEGMENT, &segment, &size) == 0) {
+        features |= CLS_CUTS_MESSAGES;
+    }
+    return features;
+}
+
+int cls_udp_open(const struct sockaddr *address, int is_port_shared, int buffer_size, uint8_t ecn, unsigned wanted,
+                 unsigned *features) {
+    int descriptor = socket(address->sa_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
     if (descriptor < 0) {
         return -errno;
     }
-    if (set_up(descriptor, address, is_port_shared, ecn) != 0) {
-        int error = errno;
-        close(descriptor);
-        return -error;
-    }
-    (void)set(descriptor, SOL_SOCKET, SO_SNDBUF, buffer_size);
-    (void)set(descriptor, SOL_SOCKET, SO_RCVBUF, buffer_size);
-    (void)set(descriptor, SOL_SOCKET, SO_RXQ_OVFL, 1);
     *features = 0;
-    if (set(descriptor, IPPROTO_UDP, UDP_GRO, 1) == 0) {
-        *features |= CLS_JOINS_DATAGRAMS;
+    if (set_up(descriptor, address, is_port_shared) == 0) {
+        *features = enable_all(descriptor, address->sa_family, ecn, wanted);
+        if (bind(descriptor, address, length_of(address)) == 0) {
+            (void)set(descriptor, SOL_SOCKET, SO_SNDBUF, buffer_size);
+            (void)set(descriptor, SOL_SOCKET, SO_RCVBUF, buffer_size);
+            return descriptor;
+        }
     }
-    if (getsockopt(descriptor, IPPROTO_UDP, UDP_SEGMENT, &segment, &size) == 0) {
-        *features |= CLS_CUTS_MESSAGES;
-    }
-    return descriptor;
+    int error = errno;
+    close(descriptor);
+    return -error;
 }
 
 int cls_udp_address(int descriptor, struct sockaddr_storage *address) {
@@ -180,7 +191,7 @@ static int integer_in(const struct cmsghdr *control) {
     return value;
 }
 
-static void read_control(struct msghdr *header, uint16_t port, cls_received *received) {
+static void read_control(struct msghdr *header, cls_received *received) {
     for (struct cmsghdr *control = CMSG_FIRSTHDR(header); control != NULL; control = CMSG_NXTHDR(header, control)) {
         if (control->cmsg_level == IPPROTO_UDP && control->cmsg_type == UDP_GRO) {
             int segment = integer_in(control);
@@ -200,24 +211,20 @@ static void read_control(struct msghdr *header, uint16_t port, cls_received *rec
             struct in_pktinfo info;
             struct sockaddr_in *to = (struct sockaddr_in *)&received->to;
             memcpy(&info, CMSG_DATA(control), sizeof(info));
-            to->sin_family = AF_INET;
             to->sin_addr = info.ipi_addr;
-            to->sin_port = htons(port);
             received->interface = info.ipi_ifindex;
         } else if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_PKTINFO &&
                    control->cmsg_len >= CMSG_LEN(sizeof(struct in6_pktinfo))) {
             struct in6_pktinfo info;
             struct sockaddr_in6 *to = (struct sockaddr_in6 *)&received->to;
             memcpy(&info, CMSG_DATA(control), sizeof(info));
-            to->sin6_family = AF_INET6;
             to->sin6_addr = info.ipi6_addr;
-            to->sin6_port = htons(port);
             received->interface = (int)info.ipi6_ifindex;
         }
     }
 }
 
-int cls_receive(cls_receiver *receiver, int descriptor, uint16_t port, int *is_last) {
+int cls_receive(cls_receiver *receiver, int descriptor, const struct sockaddr_storage *bound, int *is_last) {
     int count;
     for (unsigned i = 0; i < receiver->slots; i++) {
         struct msghdr *header = &receiver->headers[i].msg_hdr;
@@ -240,7 +247,7 @@ int cls_receive(cls_receiver *receiver, int descriptor, uint16_t port, int *is_l
         struct msghdr *header = &receiver->headers[i].msg_hdr;
         received->count = receiver->headers[i].msg_len;
         received->segment = received->count;
-        memset(&received->to, 0, sizeof(received->to));
+        memcpy(&received->to, bound, sizeof(received->to));
         received->interface = 0;
         received->ecn = 0;
         received->tells_overflow = 0;
@@ -249,7 +256,7 @@ int cls_receive(cls_receiver *receiver, int descriptor, uint16_t port, int *is_l
         if (header->msg_namelen == 0) {
             received->from.ss_family = AF_UNSPEC;
         }
-        read_control(header, port, received);
+        read_control(header, received);
     }
     return count;
 }
@@ -329,8 +336,10 @@ int cls_send(int descriptor, const cls_message *messages, unsigned count) {
 /// What the event of another thread is filed under; sockets have smaller numbers.
 #define EVENT_NUMBER 31
 
-int cls_poller_open(cls_poller *poller) {
+int cls_poller_open(cls_poller *poller, int wants_precision) {
     struct epoll_event event = {.events = EPOLLIN, .data = {.u32 = EVENT_NUMBER}};
+    struct timespec none = {0};
+    poller->is_coarse = !wants_precision;
     poller->event = -1;
     poller->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (poller->epoll < 0) {
@@ -341,6 +350,10 @@ int cls_poller_open(cls_poller *poller) {
         int error = errno;
         cls_poller_close(poller);
         return -error;
+    }
+    // A kernel before 5.11 does not know the call, and a filter of calls that is older may forbid it.
+    if (!poller->is_coarse && epoll_pwait2(poller->epoll, &event, 1, &none, NULL) < 0) {
+        poller->is_coarse = errno != EINTR;
     }
     return 0;
 }
@@ -379,13 +392,14 @@ int cls_poller_wait(const cls_poller *poller, uint64_t microseconds, cls_ready *
     struct timespec timeout;
     int count;
     memset(ready, 0, sizeof(*ready));
-    timeout.tv_sec = (time_t)(microseconds / 1000000u);
-    timeout.tv_nsec = (long)(microseconds % 1000000u) * 1000;
-    count = epoll_pwait2(poller->epoll, events, 8, &timeout, NULL);
-    if (count < 0 && errno == ENOSYS) {
-        // A kernel before 5.11 waits in milliseconds. Rounded up: a wait that ends too early would be made again and again.
+    if (poller->is_coarse) {
+        // Rounded up: a wait that ends too early would be made again and again.
         int milliseconds = microseconds > 1000000u ? 1000 : (int)((microseconds + 999u) / 1000u);
         count = epoll_wait(poller->epoll, events, 8, milliseconds);
+    } else {
+        timeout.tv_sec = (time_t)(microseconds / 1000000u);
+        timeout.tv_nsec = (long)(microseconds % 1000000u) * 1000;
+        count = epoll_pwait2(poller->epoll, events, 8, &timeout, NULL);
     }
     if (count < 0) {
         return errno == EINTR ? 0 : -errno;

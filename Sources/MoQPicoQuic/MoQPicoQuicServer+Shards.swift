@@ -1,6 +1,5 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
-import Logging
 public import PicoQuic
 
 #if canImport(Glibc)
@@ -39,12 +38,6 @@ extension MoQPicoQuicServer {
         port.release()
         for member in group.members.dropFirst() {
             try await self.start(member, on: shared)
-        }
-        if case .inactive(let reason) = group.kernelSteering {
-            self.log.notice(
-                "the kernel does not deliver packets to the right loop: the loops hand them over to each other",
-                metadata: ["address": "\(shared)", "loops": "\(group.count)", "reason": "\(reason)"]
-            )
         }
         return shared
     }

@@ -47,7 +47,6 @@ public final class MoQPicoQuicServer: Sendable {
     private let wanted: Int
     /// The shards as they share the port; nil for one that has it to itself.
     let group: PortGroup?
-    let log: Logger
     private let makeAcceptor: @Sendable (PacketLoop) -> Acceptor
     private let state = Locked(State.idle)
 
@@ -106,7 +105,6 @@ public final class MoQPicoQuicServer: Sendable {
         let shared = quic
         self.configuration = configuration
         self.makeAcceptor = makeAcceptor
-        self.log = log
         self.wanted = shards
         self.group = count == 1 ? nil : PortGroup(count: count, asksKernel: asksKernel)
         self.shards = (0..<count).map { index in

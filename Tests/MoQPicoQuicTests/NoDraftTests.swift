@@ -2,6 +2,7 @@
 
 import MoQWire
 import PacketLoop
+import TestSupport
 import Testing
 
 @testable import MoQPicoQuic

@@ -1,5 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+import Logging
 import PacketLoop
 import PicoQuic
 import Testing
@@ -29,6 +30,7 @@ struct Fixture {
         verification: QUICConfiguration.Verification? = nil,
         listen: QUICAddress = .loopback(port: 0),
         certificate: SelfSignedCertificate? = nil,
+        log: Logger = Logger(label: "test"),
         adjust: (inout QUICConfiguration) -> Void = { _ in }
     ) async throws {
         self.certificate = try certificate ?? SelfSignedCertificate()
@@ -42,11 +44,15 @@ struct Fixture {
         adjust(&clientConfiguration)
         let witness = self.serverWitness
         let accepted = self.accepted
-        self.server = PicoQuicExecutor(label: "test-server", configuration: serverConfiguration) { connection in
+        self.server = PicoQuicExecutor(
+            label: "test-server",
+            configuration: serverConfiguration,
+            log: log
+        ) { connection in
             accepted.connections.append(connection)
             return EchoDelegate(witness: witness, echoes: true)
         }
-        self.client = PicoQuicExecutor(label: "test-client", configuration: clientConfiguration)
+        self.client = PicoQuicExecutor(label: "test-client", configuration: clientConfiguration, log: log)
         self.address = try await self.server.start(on: listen)
         try await self.client.start()
     }

@@ -1,6 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 #if os(Linux)
+import Logging
 import PacketLoop
 import PicoQuic
 import Testing
@@ -40,6 +41,7 @@ struct SharedPortFixture {
         on address: QUICAddress = .loopback(port: 0),
         certificate: SelfSignedCertificate? = nil,
         trusts: SelfSignedCertificate? = nil,
+        log: Logger = Logger(label: "test"),
         adjust: (inout QUICConfiguration) -> Void = { _ in }
     ) async throws {
         let certificate = try certificate ?? SelfSignedCertificate()
@@ -56,7 +58,7 @@ struct SharedPortFixture {
         let group = PortGroup(count: count, asksKernel: way == .kernel)
         let shared = configuration
         self.endpoints = group.members.map { member in
-            PicoQuicExecutor(label: "shard-\(member.index)", configuration: shared) { _ in
+            PicoQuicExecutor(label: "shard-\(member.index)", configuration: shared, log: log) { _ in
                 tally.counts.withLock { $0[member.index] += 1 }
                 return EchoDelegate(witness: Witness(), echoes: true)
             }

@@ -15,8 +15,31 @@ uintptr_t cls_thread_identity(void);
 /// Microseconds of the clock that never jumps (CLOCK_MONOTONIC).
 uint64_t cls_monotonic_microseconds(void);
 
+/// What a system may have, and does without when it has not: bits of a set.
+enum {
+    /// The kernel joins datagrams of one sender that arrive together (UDP_GRO).
+    CLS_JOINS_DATAGRAMS = 1,
+    /// The kernel cuts one large message into datagrams (UDP_SEGMENT).
+    CLS_CUTS_MESSAGES = 2,
+    /// It tells the ECN bits of a datagram (IP_RECVTOS, IPV6_RECVTCLASS).
+    CLS_TELLS_ECN = 4,
+    /// It sets them in what is sent (IP_TOS, IPV6_TCLASS).
+    CLS_MARKS_ECN = 8,
+    /// It tells which address a datagram was sent to, and takes the one to send from (IP_PKTINFO, IPV6_RECVPKTINFO).
+    CLS_TELLS_DESTINATION = 16,
+    /// It tells how many messages it had no room for (SO_RXQ_OVFL).
+    CLS_TELLS_OVERFLOW = 32,
+    /// It waits for a socket in nanoseconds (epoll_pwait2).
+    CLS_WAITS_PRECISELY = 64,
+    /// It wakes a thread within a microsecond (PR_SET_TIMERSLACK).
+    CLS_WAKES_PRECISELY = 128,
+    /// It chooses among sockets at one port by a program (SO_ATTACH_REUSEPORT_CBPF).
+    CLS_STEERS = 256
+};
+
 /// Asks the kernel to wake the calling thread within a microsecond of the time it asked for (Linux; elsewhere nothing).
-void cls_use_precise_timers(void);
+/// Returns 0 or a negative error number.
+int cls_use_precise_timers(void);
 
 /// Opens an anonymous file that is closed on exec, and writes all of `bytes` into it.
 /// Returns the descriptor, or -1 with errno set. Where the kernel has no memfd, an unlinked temporary file is used.

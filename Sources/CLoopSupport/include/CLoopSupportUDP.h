@@ -10,20 +10,14 @@
 
 // MARK: - Sockets
 
-enum {
-    /// The kernel joins datagrams of one sender that arrive together (UDP_GRO).
-    CLS_JOINS_DATAGRAMS = 1,
-    /// The kernel cuts one large message into datagrams (UDP_SEGMENT).
-    CLS_CUTS_MESSAGES = 2
-};
-
 /// Opens a UDP socket that never blocks, is closed on exec, and is bound to `address`.
 ///
-/// It reports where datagrams were sent to, their ECN bits and how many it had no room for, sends with `ecn` in those bits,
-/// never fragments, and an IPv6 socket takes no IPv4. `is_port_shared` lets others of this user bind to the same port. The kernel may grant less than
-/// `buffer_size`. `features` gets the values above.
-/// Returns the descriptor, or a negative error number.
-int cls_udp_open(const struct sockaddr *address, int is_port_shared, int buffer_size, uint8_t ecn, unsigned *features);
+/// It never fragments, and an IPv6 socket takes no IPv4. `is_port_shared` lets others of this user bind to the same
+/// port. The kernel may grant less than `buffer_size`. Of the features CLS_JOINS_DATAGRAMS to CLS_TELLS_OVERFLOW it has
+/// those in `wanted` that the kernel has, and says in `features` which; it sends with `ecn` in the ECN bits. Returns
+/// the descriptor, or a negative error number.
+int cls_udp_open(const struct sockaddr *address, int is_port_shared, int buffer_size, uint8_t ecn, unsigned wanted,
+                 unsigned *features);
 
 /// Where the socket is bound to. Returns 0 or a negative error number.
 int cls_udp_address(int descriptor, struct sockaddr_storage *address);
@@ -43,7 +37,7 @@ typedef struct {
     size_t count;
     size_t segment;
     struct sockaddr_storage from;
-    /// Where they were sent to; of the family AF_UNSPEC if the kernel did not say.
+    /// Where they were sent to; where the socket is bound if the kernel did not say.
     struct sockaddr_storage to;
     int interface;
     uint8_t ecn;
@@ -61,10 +55,9 @@ typedef struct cls_receiver cls_receiver;
 cls_receiver *cls_receiver_create(unsigned slots);
 void cls_receiver_free(cls_receiver *receiver);
 
-/// Takes what has arrived at a socket, whose port is `port`. What was taken before becomes invalid. `is_last` says whether
-/// nothing more waited.
-/// Returns how many there are, or a negative error number.
-int cls_receive(cls_receiver *receiver, int descriptor, uint16_t port, int *is_last);
+/// Takes what has arrived at a socket that is bound to `bound`. What was taken before becomes invalid. `is_last` says
+/// whether nothing more waited. Returns how many there are, or a negative error number.
+int cls_receive(cls_receiver *receiver, int descriptor, const struct sockaddr_storage *bound, int *is_last);
 
 /// One of those; `index` below what `cls_receive` returned. Its bytes may be changed.
 cls_received *cls_receiver_at(const cls_receiver *receiver, unsigned index);
@@ -94,10 +87,12 @@ int cls_send(int descriptor, const cls_message *messages, unsigned count);
 typedef struct {
     int epoll;
     int event;
+    /// Whether it waits in milliseconds.
+    int is_coarse;
 } cls_poller;
 
-/// Returns 0 or a negative error number.
-int cls_poller_open(cls_poller *poller);
+/// Opens one, which waits in nanoseconds if `wants_precision` and the kernel can. Returns 0 or a negative error number.
+int cls_poller_open(cls_poller *poller, int wants_precision);
 void cls_poller_close(cls_poller *poller);
 
 /// Waits for a socket from now on, under a number below 31. Returns 0 or a negative error number.

@@ -127,6 +127,9 @@ public struct QUICConfiguration: Sendable {
     /// What carries packets between the network and the library.
     public var packetLoop = PacketLoopKind.standard
 
+    /// What of the system may be used, if it is there. Less than everything only to find out how it goes without.
+    package var usableFeatures: SystemFeatures = .all
+
     /// A client's configuration; a server's with credentials.
     public init(applicationProtocols: [String], credentials: Credentials? = nil) {
         self.applicationProtocols = applicationProtocols

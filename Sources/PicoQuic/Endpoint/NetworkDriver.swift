@@ -146,7 +146,7 @@ final class NetworkDriver: EndpointDriver, @unchecked Sendable {
 
     private func begin() {
         self.hasBegun = true
-        cls_use_precise_timers()
+        self.context.usePreciseTimers()
         self.loop.begin()
         self.context.onFinishedClient = { [unowned self] in
             // Deleting needs the wake-up phase, and the loop is awake: ask for one more round.

@@ -1,5 +1,6 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+import CLoopSupport
 import CPicoquic
 import CPicoquicShims
 import Logging
@@ -44,6 +45,9 @@ final class QUICContext {
     /// What a driver of ours has counted at its sockets: messages, and packets outside of connections. The rest is
     /// zero.
     var atSockets = QUICEndpointStatistics()
+
+    /// What the system has turned out not to have.
+    private var missingFeatures: SystemFeatures = []
 
     /// Client connections that the library will not touch again and that we have to delete, outside its callbacks.
     private var finishedClients: [OpaquePointer] = unsafe []
@@ -484,6 +488,29 @@ final class QUICContext {
         }
         statistics.loop = self.loop.counters
         return statistics
+    }
+
+    // MARK: - What the system lacks
+
+    /// Says in the log what the system does not have, each feature once, and what happens instead.
+    func noteMissing(_ features: SystemFeatures, reason: String? = nil) {
+        let news = features.subtracting(self.missingFeatures)
+        guard !news.isEmpty else {
+            return
+        }
+        self.missingFeatures.formUnion(news)
+        for words in SystemFeatures.words where news.contains(words.feature) {
+            var metadata: Logger.Metadata = ["loop": "\(self.loop.label)"]
+            metadata["reason"] = reason.map { "\($0)" }
+            self.log.notice("the system has no \(words.name): \(words.substitute)", metadata: metadata)
+        }
+    }
+
+    /// Has the loop's thread, which calls this, woken within a microsecond, if the system can.
+    func usePreciseTimers() {
+        guard self.configuration.usableFeatures.contains(.preciseTimers), cls_use_precise_timers() == 0 else {
+            return self.noteMissing(.preciseTimers)
+        }
     }
 
     // MARK: - Words

@@ -48,7 +48,8 @@ final class DatagramReceiver {
     ) -> Outcome {
         var isLast: CInt = 0
         self.overflow = nil
-        let count = unsafe cls_receive(self.receiver, socket.descriptor, socket.port, &isLast)
+        var bound = socket.bound
+        let count = unsafe cls_receive(self.receiver, socket.descriptor, &bound, &isLast)
         guard count >= 0 else {
             return .failed(-count)
         }

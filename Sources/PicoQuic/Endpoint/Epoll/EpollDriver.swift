@@ -84,16 +84,23 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
         guard let quic = unsafe self.context.raw else {
             throw QUICError(.systemFailure, "the QUIC library has no context")
         }
-        let poller = try EpollPoller()
+        let features = self.context.configuration.usableFeatures
+        let poller = try EpollPoller(features: features)
         self.poller = poller
-        self.sockets = try unsafe UDPSocket.open(self.plan, ecn: cpq_ecn_mark(quic))
+        self.sockets = try unsafe UDPSocket.open(self.plan, ecn: cpq_ecn_mark(quic), features: features)
+        self.context.noteMissing(poller.isPrecise ? [] : .preciseWaits)
         for (number, socket) in self.sockets.enumerated() {
             try poller.add(socket, number: number)
+            self.context.noteMissing(.ofSockets.subtracting(socket.features))
         }
         if let member {
-            member.group.listens(member) {
-                self.sockets.lazy.map { $0.steer(among: member.group.count) }.first { $0 != 0 } ?? 0
+            let obstacle = member.group.listens(member) {
+                guard features.contains(.steering) else {
+                    return ENOPROTOOPT
+                }
+                return self.sockets.lazy.map { $0.steer(among: member.group.count) }.first { $0 != 0 } ?? 0
             }
+            self.context.noteMissing(obstacle == nil ? [] : .steering, reason: obstacle)
         }
         let pointer = unsafe Unmanaged.passRetained(self).toOpaque()
         guard let thread = unsafe cls_thread_start(self.name?.pointer, epollThread, pointer) else {
@@ -132,7 +139,7 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
 
     /// The thread's whole life.
     fileprivate func run() {
-        cls_use_precise_timers()
+        self.context.usePreciseTimers()
         self.loop.begin()
         self.context.onFinishedClient = { [unowned self] in self.hasMore = true }
         do throws(QUICError) {
@@ -204,6 +211,10 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
             }
             if sender.blocked == nil {
                 try unsafe self.send(sender, quic)
+            }
+            if !sender.cutsMessages {
+                // It may have turned out with a message.
+                self.context.noteMissing(.cuttingMessages)
             }
             self.context.atSockets.messagesRefused = sender.refused
             self.context.atSockets.messagesDropped = receiving.dropped
@@ -390,7 +401,7 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
         }
         path.connection = UInt(bitPattern: connection)
         path.socket = socket
-        if self.sockets[socket].hasOneAddress || path.from.ss_family != path.to.ss_family {
+        if self.sockets[socket].leavesAddressToKernel || path.from.ss_family != path.to.ss_family {
             path.from.ss_family = sa_family_t(AF_UNSPEC)
         }
         sender.append(count, segment: segment, on: path)

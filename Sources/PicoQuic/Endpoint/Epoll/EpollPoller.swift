@@ -11,9 +11,13 @@ final class EpollPoller: @unchecked Sendable {
 
     private var poller = cls_poller()
 
+    /// Whether it waits in microseconds; else in milliseconds, rounded up.
+    var isPrecise: Bool { self.poller.is_coarse == 0 }
+
+    /// Opens one, with those `features` that the system has.
     /// - Throws: `systemFailure` when there are no more descriptors.
-    init() throws(QUICError) {
-        let outcome = unsafe cls_poller_open(&self.poller)
+    init(features: SystemFeatures) throws(QUICError) {
+        let outcome = unsafe cls_poller_open(&self.poller, features.contains(.preciseWaits) ? 1 : 0)
         guard outcome == 0 else {
             throw QUICError(.systemFailure, "cannot wait for packets: \(systemErrorText(-outcome))")
         }

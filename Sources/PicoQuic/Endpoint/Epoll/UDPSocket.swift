@@ -15,15 +15,26 @@ final class UDPSocket {
     /// AF_INET or AF_INET6.
     let family: CInt
     let port: UInt16
-    /// Whether it is bound to one address, so that nobody has to say which one to send from.
-    let hasOneAddress: Bool
-    /// Whether the kernel cuts large messages into datagrams.
-    let cutsMessages: Bool
+    /// Where it is bound, for the system.
+    let bound: sockaddr_storage
+    /// Whether the kernel is to choose the address to send from: the socket has only one, or cannot be told.
+    let leavesAddressToKernel: Bool
+    /// What the system has for this socket, of ``SystemFeatures/ofSockets``.
+    let features: SystemFeatures
 
-    private init(_ address: SocketAddress, plan: SocketPlan, ecn: UInt8) throws(QUICError) {
+    /// Whether the kernel cuts large messages into datagrams.
+    var cutsMessages: Bool { self.features.contains(.cuttingMessages) }
+
+    private init(
+        _ address: SocketAddress,
+        plan: SocketPlan,
+        ecn: UInt8,
+        features wanted: SystemFeatures
+    ) throws(QUICError) {
         var features: UInt32 = 0
+        let isShared: CInt = plan.isPortShared ? 1 : 0
         let descriptor = unsafe address.withPointer { pointer in
-            unsafe cls_udp_open(pointer, plan.isPortShared ? 1 : 0, plan.bufferSize, ecn, &features)
+            unsafe cls_udp_open(pointer, isShared, plan.bufferSize, ecn, wanted.rawValue, &features)
         }
         if descriptor < 0 {
             try SocketPlan.check(-descriptor, plan.address)
@@ -40,8 +51,9 @@ final class UDPSocket {
         self.descriptor = descriptor
         self.family = address.family
         self.port = actual.port
-        self.hasOneAddress = !plan.address.isAny
-        self.cutsMessages = features & UInt32(CLS_CUTS_MESSAGES) != 0
+        self.bound = bound
+        self.features = SystemFeatures(rawValue: features)
+        self.leavesAddressToKernel = !plan.address.isAny || features & UInt32(CLS_TELLS_DESTINATION) == 0
     }
 
     deinit {
@@ -54,16 +66,20 @@ final class UDPSocket {
         -cls_udp_steer(self.descriptor, UInt32(count))
     }
 
-    /// Opens the sockets of a plan, all with one port.
+    /// Opens the sockets of a plan, all with one port, with those `features` that the system has.
     /// - Throws: `addressInUse` and its like, naming the address.
-    static func open(_ plan: SocketPlan, ecn: UInt8) throws(QUICError) -> [UDPSocket] {
+    static func open(
+        _ plan: SocketPlan,
+        ecn: UInt8,
+        features: SystemFeatures = .all
+    ) throws(QUICError) -> [UDPSocket] {
         var attempt = 1
         while true {
             do throws(QUICError) {
                 var sockets: [UDPSocket] = []
                 for address in plan.addresses {
                     let address = sockets.first.map { address.with(port: $0.port) } ?? address
-                    sockets.append(try UDPSocket(address, plan: plan, ecn: ecn))
+                    sockets.append(try UDPSocket(address, plan: plan, ecn: ecn, features: features))
                 }
                 return sockets
             } catch {

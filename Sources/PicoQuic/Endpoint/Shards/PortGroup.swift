@@ -69,13 +69,16 @@ package final class PortGroup: Sendable {
     }
 
     /// Tells the kernel the rule, with `attach`, which returns 0 or an error number. To be called by a member that listens.
-    func listens(_ member: Member, attach: () -> CInt) {
+    /// - Returns: why the kernel does not take it, if it was asked.
+    func listens(_ member: Member, attach: () -> CInt) -> String? {
         // The program counts sockets in the order in which they were bound, so it comes when all are.
         guard member.index == self.count - 1, self.isKernelAsked else {
-            return
+            return nil
         }
         let error = attach()
-        self.steering.withLock { $0 = error == 0 ? .active : .inactive(systemErrorText(error)) }
+        let obstacle = error == 0 ? nil : systemErrorText(error)
+        self.steering.withLock { $0 = obstacle.map { .inactive($0) } ?? .active }
+        return obstacle
     }
 
     /// Notes that a member connects to somebody.

@@ -1,17 +1,20 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
-import Logging
+package import Logging
 import PacketLoop
 
 /// Keeps what is logged, to be read from any thread.
-final class LogRecorder: Sendable {
+package final class LogRecorder: Sendable {
     private let content = Locked<[String]>([])
 
+    /// Makes one that has nothing yet.
+    package init() {}
+
     /// The lines so far: level, message and metadata.
-    var lines: [String] { self.content.withLock { $0 } }
+    package var lines: [String] { self.content.withLock { $0 } }
 
     /// A logger that writes here.
-    var logger: Logger {
+    package var logger: Logger {
         Logger(label: "test") { _ in Handler(recorder: self) }
     }
 
