@@ -49,7 +49,7 @@ ROWS = {
         [Limit("≥", 1.0, of="goodput"), Limit("≤", 0.95, of="sender's CPU")],
     ),
     "spread": (
-        "object latency at low load, 30 objects/s to each of 200 subscribers, one after the other, p50: epoll / picoquic's loop",
+        "object latency at low load, 30 objects/s to each of 200 subscribers, one after the other, p50: epoll with `--busy-poll` / picoquic's loop",
         [Limit("≤", 1.5, of="publisher"), Limit("≤", 1.5, of="relay")],
     ),
     "relay": ("publisher → relay → subscriber, 16 KiB objects: our relay / aiomoqt's", [Limit("≥", 6)]),

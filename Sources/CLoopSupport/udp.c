@@ -387,19 +387,43 @@ void cls_poller_wake(const cls_poller *poller) {
     } while (written < 0 && errno == EINTR);
 }
 
-int cls_poller_wait(const cls_poller *poller, uint64_t microseconds, cls_ready *ready) {
-    struct epoll_event events[8];
+#define EVENTS_AT_ONCE 8
+
+/// Sleeps until something happens, but no longer than `microseconds`. Returns what epoll does.
+static int sleep_for(const cls_poller *poller, struct epoll_event *events, uint64_t microseconds) {
     struct timespec timeout;
-    int count;
-    memset(ready, 0, sizeof(*ready));
     if (poller->is_coarse) {
         // Rounded up: a wait that ends too early would be made again and again.
         int milliseconds = microseconds > 1000000u ? 1000 : (int)((microseconds + 999u) / 1000u);
-        count = epoll_wait(poller->epoll, events, 8, milliseconds);
-    } else {
-        timeout.tv_sec = (time_t)(microseconds / 1000000u);
-        timeout.tv_nsec = (long)(microseconds % 1000000u) * 1000;
-        count = epoll_pwait2(poller->epoll, events, 8, &timeout, NULL);
+        return epoll_wait(poller->epoll, events, EVENTS_AT_ONCE, milliseconds);
+    }
+    timeout.tv_sec = (time_t)(microseconds / 1000000u);
+    timeout.tv_nsec = (long)(microseconds % 1000000u) * 1000;
+    return epoll_pwait2(poller->epoll, events, EVENTS_AT_ONCE, &timeout, NULL);
+}
+
+/// Looks again and again for so long. Returns what epoll does.
+static int poll_for(const cls_poller *poller, struct epoll_event *events, uint64_t microseconds, unsigned *polls) {
+    uint64_t start = cls_monotonic_microseconds();
+    int count;
+    do {
+        count = epoll_wait(poller->epoll, events, EVENTS_AT_ONCE, 0);
+        *polls += 1;
+    } while (count == 0 && cls_monotonic_microseconds() - start < microseconds);
+    return count;
+}
+
+int cls_poller_wait(const cls_poller *poller, uint64_t microseconds, uint64_t busy_microseconds, cls_ready *ready) {
+    struct epoll_event events[EVENTS_AT_ONCE];
+    uint64_t busy = busy_microseconds < microseconds ? busy_microseconds : microseconds;
+    int count = 0;
+    memset(ready, 0, sizeof(*ready));
+    if (busy > 0) {
+        count = poll_for(poller, events, busy, &ready->polls);
+    }
+    if (count == 0 && (microseconds == 0 || microseconds > busy)) {
+        ready->has_slept = microseconds > 0;
+        count = sleep_for(poller, events, microseconds - busy);
     }
     if (count < 0) {
         return errno == EINTR ? 0 : -errno;

@@ -52,6 +52,14 @@ const char *cpq_compiled_version(void) {
     return PICOQUIC_VERSION;
 }
 
+const char *cpq_congestion_options(picoquic_cnx_t *cnx) {
+    return cnx->congestion_alg_option_string;
+}
+
+int cpq_has_ack_frequency(picoquic_cnx_t *cnx) {
+    return cnx->is_ack_frequency_negotiated;
+}
+
 const char *cpq_remote_reason(picoquic_cnx_t *cnx) {
     return cnx->remote_error_reason;
 }

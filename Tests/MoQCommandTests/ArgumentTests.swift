@@ -1,6 +1,8 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+import ArgumentParser
 import MoQWire
+import PicoQuic
 import Testing
 
 @testable import MoQCommand
@@ -19,6 +21,34 @@ struct ArgumentTests {
         #expect(address.host == expected.0)
         #expect(address.port == expected.1)
         #expect(address.description == text)
+    }
+
+    @Test("What is said about congestion control and the loop gets into the configuration, and nothing else does")
+    func connection() throws {
+        func configuration(_ arguments: String...) throws -> QUICConfiguration {
+            var configuration = QUICConfiguration(applicationProtocols: [])
+            try ConnectionOptions.parse(arguments).apply(to: &configuration)
+            return configuration
+        }
+        let usual = try configuration()
+        #expect(usual.congestionControl == "cubic")
+        #expect(usual.offersAcknowledgementFrequency)
+        #expect(usual.busyPoll == .zero)
+        #if os(Linux)
+        let special = try configuration("--cc=bbr1:Q0.05", "--no-ack-frequency", "--busy-poll=250", "--loop=epoll")
+        #expect(special.congestionControl == "bbr1:Q0.05")
+        #expect(!special.offersAcknowledgementFrequency)
+        #expect(special.busyPoll == .microseconds(250))
+        // Subscribers with a loop of their own are not polled for.
+        var shared = special
+        try LoadOptions.parse(["--busy-poll", "250", "--loop", "epoll"]).applyToSubscribers(&shared)
+        #expect(shared.busyPoll == .microseconds(250))
+        for loop in PacketLoopKind.available {
+            var other = special
+            try LoadOptions.parse(["--loop", "epoll", "--subscriber-loop", loop.rawValue]).applyToSubscribers(&other)
+            #expect(other.packetLoop == loop && other.busyPoll == .zero)
+        }
+        #endif
     }
 
     @Test(

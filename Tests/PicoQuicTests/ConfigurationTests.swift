@@ -148,6 +148,7 @@ struct ConfigurationTests {
         #expect(complaint { $0.maximumConnections = 0 } != nil)
         #expect(complaint { $0.streamReceiveWindow = 0 } != nil)
         #expect(complaint { $0.idleTimeout = .zero } != nil)
+        #expect(complaint { $0.busyPoll = .seconds(2) } != nil)
         #expect(complaint { $0.statelessResetSeed = [1, 2, 3] } != nil)
         #expect(complaint { $0.verification = .pinned([]) } != nil)
         #expect(complaint { $0.verification = .authority(file: "/no/such/ca.pem") }?.code == .fileUnreadable)

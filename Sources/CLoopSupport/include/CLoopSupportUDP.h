@@ -109,11 +109,14 @@ typedef struct {
     uint32_t readable;
     uint32_t writable;
     int was_woken;
+    /// How often it was looked for without sleeping, and whether the thread slept.
+    unsigned polls;
+    int has_slept;
 } cls_ready;
 
-/// Waits until something happens, but no longer than `microseconds`. Returns 0 or a negative error number; a signal is
-/// no error.
-int cls_poller_wait(const cls_poller *poller, uint64_t microseconds, cls_ready *ready);
+/// Waits until something happens, but no longer than `microseconds`. Of these the first `busy_microseconds` are spent
+/// looking again and again instead of sleeping. Returns 0 or a negative error number; a signal is no error.
+int cls_poller_wait(const cls_poller *poller, uint64_t microseconds, uint64_t busy_microseconds, cls_ready *ready);
 
 // MARK: - The thread
 

@@ -33,6 +33,12 @@ void cpq_mark_connection_ids(picoquic_quic_t *quic, unsigned index, unsigned cou
 /// The version of picoquic that these shims were compiled against, as in its header ("1.1.53.0").
 const char *cpq_compiled_version(void);
 
+/// The options that a connection's congestion control was given, or NULL. Valid as long as the context.
+const char *cpq_congestion_options(picoquic_cnx_t *cnx);
+
+/// Whether both sides take part in the ACK frequency extension. Known when the handshake is complete.
+int cpq_has_ack_frequency(picoquic_cnx_t *cnx);
+
 /// The words that the peer gave with its close, or NULL. Valid as long as the connection.
 const char *cpq_remote_reason(picoquic_cnx_t *cnx);
 

@@ -54,7 +54,13 @@ struct BenchWakeCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await WakeRun(count: self.count, packetLoop: self.connection.packetLoop, isJSON: self.json).run()
+        try await WakeRun(
+            count: self.count,
+            packetLoop: self.connection.packetLoop,
+            busyPoll: self.connection.busyPoll,
+            isJSON: self.json
+        )
+        .run()
     }
 }
 

@@ -11,6 +11,8 @@ struct WakeRun {
     var count: Int
     /// Which loop is called.
     var packetLoop: PacketLoopKind
+    /// How many microseconds it looks for packets before it sleeps.
+    var busyPoll: Int
     /// Whether to print one JSON object.
     var isJSON: Bool
 
@@ -19,8 +21,8 @@ struct WakeRun {
         let idle: LoopWakeBenchmark.Report
         let busy: LoopWakeBenchmark.Report
         do {
-            idle = try await LoopWakeBenchmark.run(rounds: self.count, packetLoop: self.packetLoop)
-            busy = try await LoopWakeBenchmark.run(rounds: self.count, work: Self.work, packetLoop: self.packetLoop)
+            idle = try await self.measure(work: nil)
+            busy = try await self.measure(work: Self.work)
         } catch {
             throw CommandFailure("\(error)")
         }
@@ -28,6 +30,7 @@ struct WakeRun {
             var json = JSONObject()
             json.add("command", .text("wake"))
             json.add("loop", .text(self.packetLoop.rawValue))
+            json.add("busy_poll_us", UInt64(clamping: self.busyPoll))
             json.add("calls", UInt64(self.count))
             json.add("idle_us", .object(Self.json(idle)))
             json.add("busy_us", .object(Self.json(busy)))
@@ -43,6 +46,15 @@ struct WakeRun {
                 "call and answer       p50/p99 us \(Self.pair(report.roundTripMedian, report.roundTrip99))"
             )
         }
+    }
+
+    private func measure(work: Duration?) async throws -> LoopWakeBenchmark.Report {
+        try await LoopWakeBenchmark.run(
+            rounds: self.count,
+            work: work,
+            packetLoop: self.packetLoop,
+            busyPoll: .microseconds(self.busyPoll)
+        )
     }
 
     private static func json(_ report: LoopWakeBenchmark.Report) -> JSONObject {

@@ -47,19 +47,22 @@ struct ConnectionOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             The congestion control: \(CongestionControl.names.joined(separator: ", ")) (default: \
-            \(Self.defaultCongestionControl)).
+            \(Self.defaultCongestionControl)). bbr and bbr1 take picoquic's options behind a colon: bbr1:Q0.05 sends 50 ms of \
+            traffic at a time.
             """,
             valueName: "name"
         ),
-        transform: { name in
-            guard CongestionControl.names.contains(name) else {
-                let names = CongestionControl.names.joined(separator: ", ")
-                throw ValidationError("unknown congestion control '\(name)', there are \(names)")
+        transform: { setting in
+            if let complaint = CongestionControl.complaint(about: setting) {
+                throw ValidationError(complaint)
             }
-            return name
+            return setting
         }
     )
     var congestionControl: String = Self.defaultCongestionControl
+
+    @Flag(help: "Do not let the peer and this side say how often they want to be acknowledged.")
+    var noAckFrequency = false
 
     @Option(
         name: .customLong("loop"),
@@ -77,6 +80,17 @@ struct ConnectionOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
+            For how long to look for packets again and again before the thread sleeps, 0 to 1000000: what comes in that time is \
+            served sooner, by a core that is busy for as long after everything that happens. Needs --loop epoll (default: 0).
+            """,
+            valueName: "microseconds"
+        )
+    )
+    var busyPoll = 0
+
+    @Option(
+        help: ArgumentHelp(
+            """
             A file with authorization tokens, one a line. Who connects shows the first with each request; who listens refuses \
             requests that show none of them.
             """,
@@ -85,6 +99,15 @@ struct ConnectionOptions: ParsableArguments {
         transform: { try TokenFile(reading: $0) }
     )
     var tokenFile: TokenFile?
+
+    func validate() throws {
+        guard (0...1_000_000).contains(self.busyPoll) else {
+            throw ValidationError("--busy-poll must be 0 to 1000000")
+        }
+        guard self.busyPoll == 0 || self.packetLoop == .epoll else {
+            throw ValidationError("--busy-poll needs --loop epoll")
+        }
+    }
 
     /// Makes everything that logs write to standard error from this level on. Called once per process.
     func startLogging() {
@@ -108,7 +131,9 @@ struct ConnectionOptions: ParsableArguments {
     /// Sets what the options say about QUIC.
     func apply(to quic: inout QUICConfiguration) {
         quic.congestionControl = self.congestionControl
+        quic.offersAcknowledgementFrequency = !self.noAckFrequency
         quic.packetLoop = self.packetLoop
+        quic.busyPoll = .microseconds(self.busyPoll)
         quic.keyLogFile = self.keylog
         quic.qlogDirectory = self.qlogDir
     }

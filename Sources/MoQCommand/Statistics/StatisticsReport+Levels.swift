@@ -45,6 +45,7 @@ extension StatisticsReport {
         )
         self.add(endpoint.sessions.transport)
         self.add(endpoint.sessions.counters)
+        self.add("loop", ["sleeps": .of(endpoint.quic.sleeps), "polls": .of(endpoint.quic.polls)])
         self.add(endpoint.quic.loop)
         self.add("memory", ["resident_kib": .of(ProcessMemory.residentKiB)])
     }

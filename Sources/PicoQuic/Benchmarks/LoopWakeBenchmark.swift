@@ -34,16 +34,19 @@ public enum LoopWakeBenchmark {
     ///   - pause: how long the loop is left alone before each call, so that it really sleeps.
     ///   - work: of how much work at a time the loop always has some more to do; nil for a loop that has none.
     ///   - packetLoop: which loop.
+    ///   - busyPoll: how long it looks for packets before it sleeps.
     /// - Throws: errors of the start.
     public static func run(
         rounds: Int = 1_000,
         pause: Duration = .microseconds(500),
         work: Duration? = nil,
-        packetLoop: PacketLoopKind = .standard
+        packetLoop: PacketLoopKind = .standard,
+        busyPoll: Duration = .zero
     ) async throws -> Report {
         var configuration = QUICConfiguration(applicationProtocols: ["wake"])
         configuration.verification = .insecure
         configuration.packetLoop = packetLoop
+        configuration.busyPoll = busyPoll
         let endpoint = PicoQuicExecutor(label: "wake-bench", configuration: configuration)
         try await endpoint.start(on: .loopback(port: 0))
         let loop = endpoint.loop

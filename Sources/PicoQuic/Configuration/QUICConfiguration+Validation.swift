@@ -13,12 +13,8 @@ extension QUICConfiguration {
     /// - Throws: an error whose message names the setting or the file.
     public func validate() throws(QUICError) {
         try Self.validate(protocols: self.applicationProtocols)
-        guard CongestionControl.isKnown(self.congestionControl) else {
-            throw QUICError(
-                .invalidConfiguration,
-                "unknown congestion control '\(self.congestionControl)'; known are "
-                    + CongestionControl.names.joined(separator: ", ")
-            )
+        if let complaint = CongestionControl.complaint(about: self.congestionControl) {
+            throw QUICError(.invalidConfiguration, complaint)
         }
         try self.validateNumbers()
         if let seed = self.statelessResetSeed, seed.count != 16 {
@@ -85,6 +81,15 @@ extension QUICConfiguration {
             if let value, value < .milliseconds(1) || value > .seconds(86_400) {
                 throw QUICError(.invalidConfiguration, "the \(name) must be 1 ms to 1 day, not \(value)")
             }
+        }
+        guard (Duration.zero...Duration.seconds(1)).contains(self.busyPoll) else {
+            throw QUICError(.invalidConfiguration, "busy polling must last 0 to 1 s, not \(self.busyPoll)")
+        }
+        guard self.busyPoll == .zero || self.packetLoop == .epoll else {
+            throw QUICError(
+                .invalidConfiguration,
+                "busy polling needs the packet loop '\(PacketLoopKind.epoll.rawValue)', not '\(self.packetLoop.rawValue)'"
+            )
         }
         guard self.socketBufferSize >= 0 else {
             throw QUICError(.invalidConfiguration, "the socket buffer size must not be negative")

@@ -56,8 +56,12 @@ public struct QUICConfiguration: Sendable {
     /// The application protocols, most preferred first. A server takes the first that the client offers too.
     public var applicationProtocols: [String]
 
-    /// One of ``CongestionControl/names``.
+    /// One of ``CongestionControl/names``, with options of the library behind a colon if it takes any: `bbr1:Q0.05`.
     public var congestionControl = "cubic"
+
+    /// Whether peers are offered to say how often they are to be acknowledged (the ACK frequency extension). Some
+    /// packets less; without it more regular ones, which is better for congestion control that measures a rate.
+    public var offersAcknowledgementFrequency = true
 
     /// How many bytes a peer may send on a stream ahead of us.
     public var streamReceiveWindow: UInt64 = 1 << 20
@@ -126,6 +130,11 @@ public struct QUICConfiguration: Sendable {
 
     /// What carries packets between the network and the library.
     public var packetLoop = PacketLoopKind.standard
+
+    /// For how long the loop looks for packets again and again before it sleeps, up to a second; zero: it sleeps at
+    /// once. What comes in that time is served without the system having to wake the thread, at the price of a core
+    /// that is busy for as long after everything that happens. With ``PacketLoopKind/epoll`` only.
+    public var busyPoll: Duration = .zero
 
     /// What of the system may be used, if it is there. Less than everything only to find out how it goes without.
     package var usableFeatures: SystemFeatures = .all

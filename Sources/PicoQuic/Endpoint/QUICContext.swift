@@ -42,6 +42,9 @@ final class QUICContext {
     /// What connections that are gone have left in the endpoint's sum.
     private var endedTraffic = QUICStatistics()
 
+    /// The options of congestion control, which the library reads for each new connection.
+    private var congestionOptions: CStringBox?
+
     /// What a driver of ours has counted at its sockets: messages, and packets outside of connections. The rest is
     /// zero.
     var atSockets = QUICEndpointStatistics()
@@ -169,9 +172,12 @@ final class QUICContext {
 
     private func configure(_ quic: OpaquePointer) throws(QUICError) {
         let configuration = self.configuration
-        unsafe picoquic_set_default_congestion_algorithm(
+        let (algorithm, options) = CongestionControl.parse(configuration.congestionControl)
+        self.congestionOptions = options.flatMap { CStringBox($0) }
+        unsafe picoquic_set_default_congestion_algorithm_ex(
             quic,
-            picoquic_get_congestion_algorithm(configuration.congestionControl)
+            picoquic_get_congestion_algorithm(algorithm),
+            self.congestionOptions?.pointer
         )
         try unsafe self.installVerifier(quic)
         if let member = self.member {
@@ -193,6 +199,10 @@ final class QUICContext {
         unsafe parameters.initial_max_stream_id_unidir = configuration.maximumIncomingUnidirectionalStreams
         unsafe parameters.max_idle_timeout = Self.microseconds(configuration.idleTimeout) / 1_000
         unsafe parameters.max_datagram_frame_size = configuration.maximumDatagramFrameSize
+        if !configuration.offersAcknowledgementFrequency {
+            // Who does not say it does not take part, and then nor does the peer.
+            unsafe parameters.min_ack_delay = 0
+        }
         _ = unsafe picoquic_set_default_tp(quic, &parameters)
         unsafe picoquic_set_default_stateless_reset_min_interval(quic, Self.resetInterval)
         unsafe picoquic_set_default_handshake_timeout(quic, Self.microseconds(configuration.handshakeTimeout))
@@ -262,7 +272,7 @@ final class QUICContext {
         }
     }
 
-    private static func microseconds(_ duration: Duration) -> UInt64 {
+    static func microseconds(_ duration: Duration) -> UInt64 {
         LoopInstant(microseconds: 0).advanced(by: duration).microseconds
     }
 

@@ -35,6 +35,10 @@ public struct QUICEndpointStatistics: Sendable, Hashable {
     /// Packets that should have been, and were dropped because too many waited there, or the other loop had ended. QUIC
     /// repeats what was in them.
     public var packetsNotForwarded: UInt64 = 0
+    /// How often the loop slept, for there was nothing to do. Not counted by ``PacketLoopKind/picoquic``.
+    public var sleeps: UInt64 = 0
+    /// How often it looked for packets instead of sleeping (``QUICConfiguration/busyPoll``).
+    public var polls: UInt64 = 0
     /// The loop of the endpoint.
     public var loop = PacketLoopCounters()
 
@@ -54,6 +58,8 @@ public struct QUICEndpointStatistics: Sendable, Hashable {
         self.packetsAnswered &+= other.packetsAnswered
         self.packetsForwarded &+= other.packetsForwarded
         self.packetsNotForwarded &+= other.packetsNotForwarded
+        self.sleeps &+= other.sleeps
+        self.polls &+= other.polls
         self.loop.add(other.loop)
     }
 }

@@ -70,7 +70,9 @@ struct LoadReportTests {
             draft: .draft18,
             packetLoop: .picoquic,
             subscriberLoop: .epoll,
-            congestionControl: "cubic",
+            congestionControl: "bbr1:Q0.05",
+            offersAcknowledgementFrequency: false,
+            busyPoll: 50,
             expectedCount: 1_007,
             isInterrupted: false,
             first: first,
@@ -94,6 +96,9 @@ struct LoadReportTests {
         #expect(json["draft"] as? Int == 18)
         #expect(json["loop"] as? String == "picoquic")
         #expect(json["subscriber_loop"] as? String == "epoll")
+        #expect(json["congestion_control"] as? String == "bbr1:Q0.05")
+        #expect(json["ack_frequency"] as? Bool == false)
+        #expect(json["busy_poll_us"] as? Int == 50)
         #expect(json["tracks"] as? Int == 1)
         #expect(json["bare"] as? Bool == false)
         #expect(json["rate"] as? Double == 30)
@@ -155,7 +160,8 @@ struct LoadReportTests {
         for part in [
             "sent 1000  unsent 7  delivered 1995 of 2000  lost 4  duplicated 3  late 2  corrupt 4",
             "8000.0 Mbit/s  1000.0 objects/s  over 2.00 s", "p50 1.50", "relay      cpu 3.00 s (1.50 s/GB)",
-            "lost       1 of 2 subscribers", "draft 18", "loop picoquic to epoll", "moqt://127.0.0.1:1/",
+            "lost       1 of 2 subscribers", "draft 18", "loop picoquic to epoll polling 50 us, ",
+            "bbr1:Q0.05 without ack frequency", "moqt://127.0.0.1:1/",
         ] {
             #expect(text.contains(part), "\(part) in \(text)")
         }

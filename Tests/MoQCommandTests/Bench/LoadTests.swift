@@ -62,6 +62,7 @@ struct LoadTests {
             ["throughput", "--size", "70000", "--draft", "14"],
             ["throughput", "--size", "1000", "--bare"],
             ["latency", "--rate", "100", "--drafts", "16"],
+            ["latency", "--rate", "100", "--cc", "bbr1:Q0.05", "--no-ack-frequency"],
             ["fanout", "--subscribers", "3", "--size", "1100", "--datagrams", "--rate", "50"],
         ]
     )

@@ -41,7 +41,6 @@ final class BareStage: LoadScene {
         }
         let events = LoadEvents()
         let connection = options.connection
-        let subscriberLoop = options.loopOfSubscribers
         let (sending, receiving) = (LoopCell<BareSender>(), LoopCell<BareReceiver>())
         let server = BenchEndpoint { configuration in
             configuration.credentials = .selfSigned(certificate)
@@ -53,7 +52,7 @@ final class BareStage: LoadScene {
         let client = BenchEndpoint { configuration in
             configuration.verification = .pinned([certificate.fingerprint])
             connection.apply(to: &configuration)
-            configuration.packetLoop = subscriberLoop
+            options.applyToSubscribers(&configuration)
         }
         do {
             let port = try await server.start(on: .loopback(port: 0))

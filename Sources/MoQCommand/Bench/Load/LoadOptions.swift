@@ -36,7 +36,10 @@ struct LoadOptions: ParsableArguments {
     var relayPid: Int32?
 
     @Option(
-        help: ArgumentHelp("What carries the subscribers' packets, if not what --loop says.", valueName: "name"),
+        help: ArgumentHelp(
+            "What carries the subscribers' packets, if not what --loop and --busy-poll say.",
+            valueName: "name"
+        ),
         transform: { try ConnectionOptions.packetLoop(named: $0) }
     )
     var subscriberLoop: PacketLoopKind?
@@ -52,6 +55,14 @@ struct LoadOptions: ParsableArguments {
 
     /// What carries the packets of the subscribers.
     var loopOfSubscribers: PacketLoopKind { self.subscriberLoop ?? self.connection.packetLoop }
+
+    /// Sets what carries the packets of the subscribers, after what holds for both sides.
+    func applyToSubscribers(_ quic: inout QUICConfiguration) {
+        if let loop = self.subscriberLoop {
+            quic.packetLoop = loop
+            quic.busyPoll = .zero
+        }
+    }
 
     func validate() throws {
         guard (.milliseconds(10)...Duration.seconds(86_400)).contains(self.duration.duration) else {

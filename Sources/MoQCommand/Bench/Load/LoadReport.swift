@@ -15,6 +15,10 @@ struct LoadReport: Sendable {
     var packetLoop: PacketLoopKind
     var subscriberLoop: PacketLoopKind
     var congestionControl: String
+    /// Whether peers were offered to say how often they are to be acknowledged.
+    var offersAcknowledgementFrequency: Bool
+    /// How many microseconds our loop looks for packets before it sleeps.
+    var busyPoll: Int
     /// How many measured objects were due, or were sent when nothing was due at a time of its own.
     var expectedCount: UInt64
     /// Whether a signal ended the load.
@@ -89,6 +93,8 @@ struct LoadReport: Sendable {
         json.add("loop", .text(self.packetLoop.rawValue))
         json.add("subscriber_loop", .text(self.subscriberLoop.rawValue))
         json.add("congestion_control", .text(self.congestionControl))
+        json.add("ack_frequency", .bool(self.offersAcknowledgementFrequency))
+        json.add("busy_poll_us", UInt64(clamping: self.busyPoll))
         json.add("subscribers", UInt64(self.plan.subscribers))
         json.add("tracks", UInt64(self.plan.tracks))
         json.add("rate", self.plan.rate.map { .decimal($0) } ?? .null)
@@ -221,8 +227,15 @@ struct LoadReport: Sendable {
         if self.subscriberLoop != self.packetLoop {
             loop += " to \(self.subscriberLoop.rawValue)"
         }
+        var settings = self.congestionControl
+        if !self.offersAcknowledgementFrequency {
+            settings += " without ack frequency"
+        }
+        if self.busyPoll > 0 {
+            loop += " polling \(self.busyPoll) us"
+        }
         return "\(self.plan.name)  \(pace) of \(self.plan.size) bytes\(shape), subscribers "
-            + "\(self.plan.subscribers)\(tracks), \(draft), loop \(loop), \(self.congestionControl), "
+            + "\(self.plan.subscribers)\(tracks), \(draft), loop \(loop), \(settings), "
             + "\(self.target ?? "direct")"
     }
 

@@ -90,6 +90,8 @@ struct LoadRun {
             packetLoop: self.options.connection.packetLoop,
             subscriberLoop: self.options.loopOfSubscribers,
             congestionControl: self.options.connection.congestionControl,
+            offersAcknowledgementFrequency: !self.options.connection.noAckFrequency,
+            busyPoll: self.options.connection.busyPoll,
             expectedCount: wasCutShort || self.plan.rate == nil ? final.publisher.measured : schedule.measuredCount,
             isInterrupted: interrupted.result != nil,
             first: first,

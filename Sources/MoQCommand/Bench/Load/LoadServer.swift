@@ -72,10 +72,10 @@ struct LoadServer: Sendable {
         self.session = session
     }
 
-    /// The same server, with another packet loop on this side.
-    func carried(by packetLoop: PacketLoopKind) -> LoadServer {
+    /// The same server, for subscribers.
+    func forSubscribers(_ options: LoadOptions) -> LoadServer {
         var server = self
-        server.quic.packetLoop = packetLoop
+        options.applyToSubscribers(&server.quic)
         return server
     }
 

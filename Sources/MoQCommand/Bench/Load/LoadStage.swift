@@ -70,7 +70,7 @@ final class LoadStage: LoadScene {
         let track = LoadPlan.makeTrack()
         if let url = options.url {
             let server = LoadServer(url, connection: options.connection, trust: options.trust)
-            let readers = server.carried(by: options.loopOfSubscribers)
+            let readers = server.forSubscribers(options)
             let clients = try await LoadClients(label: "bench-pub", to: server)
             let loop = clients.loop
             let basis = PublisherBasis.clients(clients)
@@ -102,7 +102,7 @@ final class LoadStage: LoadScene {
             let port = try await server.start(on: .loopback(port: 0)).port
             guard let publisher = cell.bound else { throw CommandFailure("the publisher did not start") }
             let target = LoadServer(port: port, fingerprint: fingerprint, connection: options.connection)
-                .carried(by: options.loopOfSubscribers)
+                .forSubscribers(options)
             return try await self.fill(plan, target, track, events, relay, basis, publisher)
         } catch {
             await basis.stop()

@@ -186,11 +186,14 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
                 }
             }
         }
+        let polled = QUICContext.microseconds(self.context.configuration.busyPoll)
         self.life.settleStart(.success(port))
         while !self.shouldEnd {
             let blocked = sender.blocked
             let wait = unsafe self.wait(quic, isBlocked: blocked != nil)
-            let ready = try poller.wait(wait)
+            let ready = try poller.wait(wait, polled: polled)
+            self.context.atSockets.polls &+= UInt64(ready.polls)
+            self.context.atSockets.sleeps &+= ready.has_slept != 0 ? 1 : 0
             // A descriptor that somebody else closed is waited for no longer, so now and then all are looked at.
             let isQuiet = ready.was_woken != 0 || wait == Self.longestWait
             self.hasMore = false

@@ -45,10 +45,11 @@ final class EpollPoller: @unchecked Sendable {
         unsafe cls_poller_wake(&self.poller)
     }
 
-    /// Waits until something happens, but not longer than so many microseconds.
-    func wait(_ microseconds: UInt64) throws(QUICError) -> cls_ready {
+    /// Waits until something happens, but not longer than so many microseconds. During the first of them, as many as
+    /// are `polled`, it does not sleep but looks.
+    func wait(_ microseconds: UInt64, polled: UInt64 = 0) throws(QUICError) -> cls_ready {
         var ready = cls_ready()
-        let outcome = unsafe cls_poller_wait(&self.poller, microseconds, &ready)
+        let outcome = unsafe cls_poller_wait(&self.poller, microseconds, polled, &ready)
         guard outcome == 0 else {
             throw QUICError(.systemFailure, "the wait for packets failed: \(systemErrorText(-outcome))")
         }
