@@ -108,6 +108,7 @@ void cls_poller_wake(const cls_poller *poller);
 typedef struct {
     uint32_t readable;
     uint32_t writable;
+    /// Whether somebody wanted the wait to end.
     int was_woken;
     /// How often it was looked for without sleeping, and whether the thread slept.
     unsigned polls;

@@ -33,6 +33,8 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
 
     /// The longest sleep, in microseconds. Only a safety net: whoever has work for the loop wakes it.
     private static let longestWait: UInt64 = 200_000
+    /// After so many rounds all sockets are looked at, also those that nothing is said to have arrived at.
+    private static let roundsBetweenLooks: UInt64 = 64
     /// How many datagrams are sent in a round, or taken from other endpoints at the port.
     private static let datagramsPerRound = ReceivePhase.datagramsPerRound
 
@@ -52,6 +54,7 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
     private var poller: EpollPoller?
     private var sockets: [UDPSocket] = []
     private var shouldEnd = false
+    private var rounds: UInt64 = 0
     /// Whether the next round must begin at once.
     private var hasMore = false
 
@@ -195,9 +198,10 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
             self.context.atSockets.polls &+= UInt64(ready.polls)
             self.context.atSockets.sleeps &+= ready.has_slept != 0 ? 1 : 0
             // A descriptor that somebody else closed is waited for no longer, so now and then all are looked at.
-            let isQuiet = ready.was_woken != 0 || wait == Self.longestWait
+            self.rounds &+= 1
+            let looksAtAll = wait == Self.longestWait || self.rounds.isMultiple(of: Self.roundsBetweenLooks)
             self.hasMore = false
-            let mayHaveMore = try unsafe receiving.run(isQuiet ? .max : ready.readable) { datagram, source, now in
+            let mayHaveMore = try unsafe receiving.run(looksAtAll ? .max : ready.readable) { datagram, source, now in
                 unsafe self.take(datagram, source, quic, now)
             }
             self.hasMore = self.hasMore || mayHaveMore

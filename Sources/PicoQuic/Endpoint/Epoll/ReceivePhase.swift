@@ -50,10 +50,10 @@ final class ReceivePhase {
             _ datagram: UnsafeMutableBufferPointer<UInt8>, _ source: UnsafeMutablePointer<cls_received>, _ now: UInt64
         ) -> Void
     ) throws(QUICError) -> Bool {
-        let waiting = self.sockets.indices.filter { readable & (1 << UInt32($0)) != 0 }
-        let share = Self.datagramsPerRound / max(1, waiting.count)
+        let known = (UInt32(1) << UInt32(self.sockets.count)) - 1
+        let share = Self.datagramsPerRound / max(1, (readable & known).nonzeroBitCount)
         var hasMore = false
-        for number in waiting {
+        for number in self.sockets.indices where readable & (1 << UInt32(number)) != 0 {
             var budget = share
             var isDone = false
             while !isDone, budget > 0 {
