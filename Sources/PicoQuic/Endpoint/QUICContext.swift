@@ -37,7 +37,9 @@ final class QUICContext {
     private let log: Logger
     private let acceptor: ((QUICConnection) -> (any QUICConnectionDelegate)?)?
     private var quic: OpaquePointer?
-    private(set) var connections = ConnectionTable()
+    // Without a check of exclusive access, which each event of each connection would pay for: the methods of the table are
+    // short, call nobody, and run on the loop.
+    @safe @exclusivity(unchecked) private(set) var connections = ConnectionTable()
 
     /// What connections that are gone have left in the endpoint's sum.
     private var endedTraffic = QUICStatistics()
