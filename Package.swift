@@ -35,6 +35,8 @@ let package = Package(
         .executable(name: "moq", targets: ["MoQExecutable"]),
         // Only for the package in FuzzTesting/.
         .library(name: "FuzzChecks", targets: ["FuzzChecks"]),
+        // Only for the package in Benchmarks/.
+        .library(name: "RelayStage", targets: ["RelayStage", "CAllocationCounter"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
@@ -177,6 +179,12 @@ let package = Package(
         ),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzChecks"], swiftSettings: settings),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+        .target(
+            name: "RelayStage",
+            dependencies: ["MoQRelay", "MoQ", "MoQWire", "WebTransport", "PacketLoop", "CAllocationCounter"],
+            path: "Tests/RelayStage",
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "MoQWireTests",
             dependencies: ["MoQWire", "WireSamples", "CAllocationCounter"],
@@ -192,6 +200,7 @@ let package = Package(
             name: "MoQRelayTests",
             dependencies: [
                 "MoQRelay", "MoQ", "MoQWire", "WebTransport", "WebTransportInMemory", "PacketLoop", "TestSupport",
+                "RelayStage", "CAllocationCounter",
             ],
             swiftSettings: settings
         ),

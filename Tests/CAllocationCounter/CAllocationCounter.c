@@ -12,16 +12,45 @@
 #endif
 
 static _Thread_local bool is_counting;
-static _Thread_local uint64_t count;
+static _Thread_local operation_counts counts;
 
 void allocation_counter_begin(void) {
-    count = 0;
+    operation_counter_reset();
     is_counting = true;
 }
 
 uint64_t allocation_counter_end(void) {
     is_counting = false;
-    return count;
+    return counts.allocations;
+}
+
+void operation_counter_reset(void) {
+    is_counting = false;
+    counts = (operation_counts){0, 0, 0};
+}
+
+void operation_counter_resume(void) {
+    is_counting = true;
+}
+
+void operation_counter_pause(void) {
+    is_counting = false;
+}
+
+operation_counts operation_counter_read(void) {
+    return counts;
+}
+
+void operation_counter_note_retains(uint64_t number) {
+    if (is_counting) {
+        counts.retains += number;
+    }
+}
+
+void operation_counter_note_releases(uint64_t number) {
+    if (is_counting) {
+        counts.releases += number;
+    }
 }
 
 #if defined(__GLIBC__) && !defined(HAS_OTHER_ALLOCATOR)
@@ -39,7 +68,7 @@ extern void *__libc_memalign(size_t alignment, size_t size);
 
 static void note(void) {
     if (is_counting) {
-        count += 1;
+        counts.allocations += 1;
     }
 }
 
