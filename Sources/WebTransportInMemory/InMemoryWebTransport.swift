@@ -93,6 +93,16 @@ public final class InMemoryWebTransport: WebTransportSession {
         try self.manager.sendDatagram(bytes, lifetime: lifetime, order: order)
     }
 
+    /// Queues a datagram of a header and a payload.
+    public func sendDatagram(
+        header: RawSpan,
+        payload: Bytes,
+        lifetime: Duration?,
+        order: DatagramOrder
+    ) throws(WebTransportError) {
+        try self.manager.sendDatagram(header: header, payload: payload, lifetime: lifetime, order: order)
+    }
+
     /// Ends the session, telling the peer.
     public func close(code: UInt64, reason: String) {
         self.manager.close(code: code, reason: reason)

@@ -93,6 +93,16 @@ public final class PicoQuicWebTransport: WebTransportSession {
         try self.manager.sendDatagram(bytes, lifetime: lifetime, order: order)
     }
 
+    /// Queues a datagram of a header and a payload.
+    public func sendDatagram(
+        header: RawSpan,
+        payload: Bytes,
+        lifetime: Duration?,
+        order: DatagramOrder
+    ) throws(WebTransportError) {
+        try self.manager.sendDatagram(header: header, payload: payload, lifetime: lifetime, order: order)
+    }
+
     /// Ends the session with an application close of the connection.
     public func close(code: UInt64, reason: String) {
         self.manager.close(code: code, reason: reason)

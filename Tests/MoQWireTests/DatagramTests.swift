@@ -65,6 +65,21 @@ struct DatagramTests {
         }
     }
 
+    @Test("a header is written with another alias and priority as if it had them", arguments: DraftProfile.all)
+    func overridden(profile: DraftProfile) throws {
+        let codec = DatagramCodec(profile: profile)
+        for sample in try self.samples(profile) {
+            var changed = sample
+            changed.trackAlias = TrackAlias(77)
+            changed.publisherPriority = 9
+            var expected: [UInt8] = []
+            try codec.encode(changed, into: &expected)
+            var bytes: [UInt8] = []
+            try codec.encode(sample, trackAlias: TrackAlias(77), publisherPriority: 9, into: &bytes)
+            #expect(bytes == expected)
+        }
+    }
+
     @Test("D11: a datagram that ends within its header is refused", arguments: DraftProfile.all)
     func truncated(profile: DraftProfile) throws {
         let codec = DatagramCodec(profile: profile)

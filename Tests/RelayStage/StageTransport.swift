@@ -181,6 +181,15 @@ final class StageTransport: WebTransportSession {
         try self.manager.sendDatagram(bytes, lifetime: lifetime, order: order)
     }
 
+    func sendDatagram(
+        header: RawSpan,
+        payload: Bytes,
+        lifetime: Duration?,
+        order: DatagramOrder
+    ) throws(WebTransportError) {
+        try self.manager.sendDatagram(header: header, payload: payload, lifetime: lifetime, order: order)
+    }
+
     func close(code: UInt64, reason: String) {
         self.manager.close(code: code, reason: reason)
     }

@@ -83,4 +83,39 @@ struct StreamManagerDatagramTests {
         // The transport was told once: there was always something to send.
         #expect(session.backend.calls == [.datagrams])
     }
+
+    @Test("a datagram of two parts leaves as one, however long its header is", arguments: [0, 1, 56, 57, 300])
+    func twoParts(headerCount: Int) throws {
+        let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
+        let header = (0..<headerCount).map { UInt8(truncatingIfNeeded: $0) }
+        let payload: Bytes = [201, 202, 203]
+        func send(_ payload: Bytes) throws {
+            try unsafe session.manager.sendDatagram(
+                header: header.span.bytes,
+                payload: payload,
+                lifetime: nil,
+                order: DatagramOrder()
+            )
+        }
+        try send(payload)
+        #expect(session.statistics.datagramBytesQueued == headerCount + 3)
+        #expect(session.takeDatagram(maximum: 1_000) == header + [201, 202, 203])
+        #expect(session.statistics.datagramBytesQueued == 0)
+        try send(payload)
+        #expect(session.manager.takeDatagram()?.array == header + [201, 202, 203])
+        // Both parts count for the size.
+        try send(Bytes([UInt8](repeating: 1, count: 1_000 - headerCount)))
+        #expect(session.takeDatagram(maximum: 1_000)?.count == 1_000)
+        #expect(throws: WebTransportError.self) { try send(Bytes([UInt8](repeating: 1, count: 1_001 - headerCount))) }
+    }
+
+    @Test("a transport that knows no datagrams of two parts gets them in one")
+    func joined() throws {
+        let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
+        let header: Bytes = [1, 2]
+        try session.sendDatagram(header: header.span, payload: [3], lifetime: nil, order: DatagramOrder())
+        #expect(session.takeDatagram(maximum: 100) == [1, 2, 3])
+    }
 }

@@ -32,6 +32,38 @@ struct StreamManagerEgressTests {
         #expect(session.backend.calls.last == .retired(stream.id.rawValue))
     }
 
+    @Test("a delegate that does not care for empty queues is told of watermarks only", arguments: [true, false])
+    func emptyQueues(tellsWhenEmpty: Bool) throws {
+        var configuration = WebTransportConfiguration()
+        configuration.streamHighWatermark = 100
+        configuration.streamLowWatermark = 50
+        let session = FakeSession(configuration)
+        defer { session.close(code: 0, reason: "") }
+        let recorder = Recorder()
+        var drains = 0
+        recorder.onDrain = { _ in drains += 1 }
+        let stream = try session.openUnidirectionalStream(priority: .default)
+        stream.delegate = recorder
+        stream.tellsWhenEmpty = tellsWhenEmpty
+        let token = try #require(session.backend.tokens[stream.id.rawValue])
+        try stream.write(Bytes([UInt8](repeating: 1, count: 99)))
+        #expect(session.take(token, maximum: 98).offer.isStillActive)
+        #expect(drains == 0)
+        #expect(session.take(token, maximum: 98).bytes == [1])
+        #expect(drains == (tellsWhenEmpty ? 1 : 0))
+        drains = 0
+        try stream.write(Bytes([UInt8](repeating: 1, count: 120)))
+        #expect(stream.isAboveHighWatermark)
+        #expect(session.take(token, maximum: 69).offer.isStillActive)
+        #expect(drains == 0)
+        #expect(session.take(token, maximum: 1).offer.isStillActive)
+        #expect(drains == 1)
+        #expect(!stream.isAboveHighWatermark)
+        try stream.finish()
+        #expect(session.take(token, maximum: 100).offer.isFinal)
+        #expect(drains == (tellsWhenEmpty ? 2 : 1))
+    }
+
     @Test("what the transport makes no room for stays queued")
     func refusedOffer() throws {
         let session = FakeSession()

@@ -130,9 +130,12 @@ extension TrackPublisher {
 
     /// A stream drained or is gone.
     func streamDidDrain() {
+        guard self.isAboveHighWatermark else {
+            return
+        }
         let configuration = self.session.configuration
         // The number first: the bytes of many subgroups take long to add up, and each of them comes here.
-        guard self.isAboveHighWatermark, self.machine.state == .established || self.machine.state == .ending,
+        guard self.machine.state == .established || self.machine.state == .ending,
             self.finishedSubgroups <= configuration.maxSubgroupsPerTrack / 8
         else {
             return
@@ -207,6 +210,11 @@ extension TrackPublisher {
 extension TrackPublisher: TrackConsumer {
     /// Begins a subgroup for this subscriber. Nil when it gets nothing of it.
     public func beginSubgroup(_ subgroup: SubgroupDescription) -> (any SubgroupConsumer)? {
+        self.openSubgroup(subgroup)
+    }
+
+    /// The same, for callers that make use of what the consumer is.
+    package func openSubgroup(_ subgroup: SubgroupDescription) -> EgressSubgroup? {
         guard self.forward else {
             self.session.totals.subgroupsNotForwarded &+= 1
             return nil
@@ -248,19 +256,26 @@ extension TrackPublisher: TrackConsumer {
             }
             return
         }
-        guard let datagram = datagram.adapted(to: self.session.profile.data, defaultPriority: self.defaultPriority)
-        else {
-            return
+        if datagram.status == .normal {
+            self.send(datagram, payload)
+        } else if let adapted = datagram.adapted(to: self.session.profile.data) {
+            self.send(adapted, payload)
         }
+    }
+
+    private func send(_ datagram: ObjectDatagram, _ payload: Bytes) {
         self.delivery.isDescending = self.groupOrder == .descending
+        let priority = datagram.publisherPriority ?? self.defaultPriority
+        let mayLeavePriorityOut = self.session.profile.data.prioritiesMayBeLeftOut
         let isQueued = self.session.send(
             datagram,
             payload: payload,
             alias: self.trackAlias,
+            publisherPriority: mayLeavePriorityOut ? datagram.publisherPriority : priority,
             lifetime: self.timeouts.datagram,
             order: self.delivery.order(
-                of: location,
-                publisherPriority: datagram.publisherPriority ?? self.defaultPriority,
+                of: Location(group: datagram.groupID, object: datagram.objectID),
+                publisherPriority: priority,
                 flow: self.trackAlias.rawValue
             )
         )

@@ -31,7 +31,16 @@ public final class TrackPublisher {
     public internal(set) var parameters: SubscriptionParameters
     /// Whether the queue is above the high watermark: the publisher should pause until
     /// ``TrackPublisherDelegate/trackPublisherDidDrain(_:)``.
-    public internal(set) var isAboveHighWatermark = false
+    public internal(set) var isAboveHighWatermark = false {
+        didSet {
+            guard self.isAboveHighWatermark != oldValue else {
+                return
+            }
+            for subgroup in self.subgroups {
+                subgroup.publisherIsAboveHighWatermark(self.isAboveHighWatermark)
+            }
+        }
+    }
 
     /// Called when the peer takes a SUBSCRIBE back before it was answered.
     var onCancelled: (() -> Void)?

@@ -115,17 +115,28 @@ extension MoQSession {
         _ datagram: ObjectDatagram,
         payload: Bytes,
         alias: TrackAlias,
+        publisherPriority: UInt8?,
         lifetime: Duration?,
         order: DatagramOrder
     ) -> Bool {
-        var datagram = datagram
-        datagram.trackAlias = alias
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(DatagramCodec.maximumHeaderLength + datagram.properties.bytes.count + payload.count)
+        // One array for all headers, taken out while it is used.
+        var header: [UInt8] = []
+        swap(&header, &self.datagramHeader)
+        defer { swap(&header, &self.datagramHeader) }
+        header.removeAll(keepingCapacity: true)
         do {
-            try self.datagrams.encode(datagram, into: &bytes)
-            payload.append(to: &bytes)
-            try self.transport.sendDatagram(Bytes(bytes), lifetime: lifetime, order: order)
+            try self.datagrams.encode(
+                datagram,
+                trackAlias: alias,
+                publisherPriority: publisherPriority,
+                into: &header
+            )
+            try unsafe self.transport.sendDatagram(
+                header: header.span.bytes,
+                payload: payload,
+                lifetime: lifetime,
+                order: order
+            )
             return true
         } catch {
             self.totals.datagramsNotSent &+= 1

@@ -45,6 +45,8 @@ public final class MoQSession {
 
     let messages: MessageCodec
     let datagrams: DatagramCodec
+    /// Where the headers of datagrams are written.
+    var datagramHeader: [UInt8] = []
     var handler: (any MoQSessionHandler)?
     var machine: SessionMachine
     var allocator: RequestIDAllocator

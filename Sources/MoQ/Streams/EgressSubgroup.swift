@@ -1,9 +1,9 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
-import MoQProtocol
-import MoQWire
-import PacketLoop
-import WebTransport
+internal import MoQProtocol
+package import MoQWire
+internal import PacketLoop
+package import WebTransport
 
 /// One subgroup on its way to one subscriber: a unidirectional stream, opened with the first object that the subscriber
 /// gets. Loop only.
@@ -15,7 +15,10 @@ import WebTransport
 ///
 /// One that lacks objects which the subscriber has asked for, because they came before it was there, ends with a reset, once
 /// everything was acknowledged (draft-18 §11.4.3).
-final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
+///
+/// A relay calls it for every object and every subscriber, so no reference is counted on that way that need not be.
+@safe
+package final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
     private enum State {
         case waiting
         case open
@@ -28,10 +31,14 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
     var index = 0
     /// What the subgroup is.
     let description: SubgroupDescription
-    /// The stream, once it is open.
-    private(set) var stream: SendStream?
+    /// The stream, once it is open. It stays, so what is done with it meanwhile needs no further reference.
+    private(set) var stream: SendStream? {
+        didSet { unsafe self.unretainedStream = self.stream.map { unsafe Unmanaged.passUnretained($0) } }
+    }
+    private var unretainedStream: Unmanaged<SendStream>?
 
-    private let publisher: TrackPublisher
+    /// The subscription.
+    package let publisher: TrackPublisher
     private let isPartial: Bool
     private var encoder: SubgroupStreamEncoder
     private var state: State = .waiting
@@ -57,7 +64,7 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
         self.encoder = SubgroupStreamEncoder(profile: publisher.session.profile)
     }
 
-    func beginObject(_ object: ObjectHeader) {
+    package func beginObject(_ object: ObjectHeader) {
         let location = Location(group: self.description.group, object: object.objectID)
         self.publisher.noteLargest(location)
         guard self.state == .waiting || self.state == .open else {
@@ -85,25 +92,32 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
             }
             self.publisher.firstWanted = self.publisher.firstWanted ?? location
         }
-        guard let object = object.status == .normal ? object : object.adapted(to: self.publisher.session.profile.data)
-        else {
+        if object.status == .normal {
+            self.writeHeader(of: object)
+        } else if let adapted = object.adapted(to: self.publisher.session.profile.data) {
+            self.writeHeader(of: adapted)
+        } else {
             self.isSkipping = true
-            return
         }
+    }
+
+    private func writeHeader(of object: ObjectHeader) {
         self.isSkipping = false
         self.missing = object.payloadLength
-        let start = self.stream.map { $0.bytesTaken &+ UInt64(clamping: $0.queuedByteCount) } ?? 0
+        let start = self.publisher.timeouts.object == nil ? nil : self.writtenByteCount
         let isWritten = self.write { (encoder, bytes) throws(MoQWireError) in
             try encoder.encode(object, into: &bytes)
         }
         if isWritten {
             self.publisher.countObject()
-            self.noteWaiting(at: start)
+            if let start {
+                self.noteWaiting(at: start)
+            }
         }
     }
 
-    func receive(payload: Bytes) {
-        guard self.state == .open, !self.isSkipping, let stream = self.stream else {
+    package func receive(payload: Bytes) {
+        guard self.state == .open, !self.isSkipping, let stream = unsafe self.unretainedStream else {
             return
         }
         guard UInt64(payload.count) <= self.missing else {
@@ -111,16 +125,22 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
             return
         }
         self.missing -= UInt64(payload.count)
-        do throws(WebTransportError) {
-            try stream.write(payload)
-        } catch {
-            self.writeFailed(error)
+        let failure = unsafe stream._withUnsafeGuaranteedRef { stream -> WebTransportError? in
+            do throws(WebTransportError) {
+                try stream.write(payload)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let failure {
+            self.writeFailed(failure)
             return
         }
         self.publisher.countPayload(payload.count)
     }
 
-    func finish() {
+    package func finish() {
         guard self.state == .waiting || self.state == .open else {
             return
         }
@@ -139,6 +159,7 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
             return
         }
         self.state = .finished
+        stream.tellsWhenEmpty = true
         if let object = self.description.precedingObject, let first = self.publisher.firstWanted,
             Location(group: self.description.group, object: object) >= first
         {
@@ -154,7 +175,7 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
         self.checkSent()
     }
 
-    func reset(_ code: StreamResetCode) {
+    package func reset(_ code: StreamResetCode) {
         guard self.state != .over else {
             return
         }
@@ -176,6 +197,11 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
         case .inside, .partial:
             break
         }
+    }
+
+    /// How many bytes were written to the stream.
+    private var writtenByteCount: UInt64 {
+        self.stream.map { $0.bytesTaken &+ UInt64(clamping: $0.queuedByteCount) } ?? 0
     }
 
     /// How many bytes wait to be sent.
@@ -242,16 +268,22 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
 
     // MARK: The stream
 
-    func sendStreamDidDrain(_ stream: SendStream) {
+    /// Each object leaves the queue empty where the subscriber keeps up. That is of interest as long as the publisher waits for
+    /// its queues, and when nothing more comes.
+    func publisherIsAboveHighWatermark(_ isAbove: Bool) {
+        self.stream?.tellsWhenEmpty = isAbove || self.state == .finished
+    }
+
+    package func sendStreamDidDrain(_ stream: SendStream) {
         self.checkSent()
         self.publisher.streamDidDrain()
     }
 
-    func sendStream(_ stream: SendStream, peerStoppedSending code: UInt64) {
+    package func sendStream(_ stream: SendStream, peerStoppedSending code: UInt64) {
         self.over()
     }
 
-    func sendStreamDidComplete(_ stream: SendStream) {
+    package func sendStreamDidComplete(_ stream: SendStream) {
         // The end of the session completes streams, too; the session tells its publishers of that itself.
         if stream.isDelivered {
             self.over()
@@ -280,6 +312,7 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
             isFirstObject: description.isFirstObject && !self.hasSkipped
         )
         stream.delegate = self
+        self.publisherIsAboveHighWatermark(self.publisher.isAboveHighWatermark)
         return self.write { (encoder, bytes) throws(MoQWireError) in
             try encoder.encode(header, into: &bytes)
         }
@@ -289,23 +322,29 @@ final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
     private func write(
         _ encode: (inout SubgroupStreamEncoder, inout [UInt8]) throws(MoQWireError) -> Void
     ) -> Bool {
-        guard let stream = self.stream else {
+        guard let stream = unsafe self.unretainedStream else {
             return false
         }
         var isEncoded = false
         var count = 0
-        do throws(WebTransportError) {
-            try stream.write { bytes in
-                do throws(MoQWireError) {
-                    try encode(&self.encoder, &bytes)
-                    isEncoded = true
-                } catch {
-                    isEncoded = false
+        let failure = unsafe stream._withUnsafeGuaranteedRef { stream -> WebTransportError? in
+            do throws(WebTransportError) {
+                try stream.write { bytes in
+                    do throws(MoQWireError) {
+                        try encode(&self.encoder, &bytes)
+                        isEncoded = true
+                    } catch {
+                        isEncoded = false
+                    }
+                    count = bytes.count
                 }
-                count = bytes.count
+                return nil
+            } catch {
+                return error
             }
-        } catch {
-            self.writeFailed(error)
+        }
+        if let failure {
+            self.writeFailed(failure)
             return false
         }
         guard isEncoded else {

@@ -21,19 +21,16 @@ extension ObjectHeader {
 }
 
 extension ObjectDatagram {
-    /// The datagram as a draft with these rules has it; nil when it has no such status. `defaultPriority` is said where it
-    /// cannot be left out.
-    func adapted(to rules: DataPlaneRules, defaultPriority: UInt8) -> ObjectDatagram? {
+    /// The datagram as a draft with these rules has it; nil when it has no such status.
+    func adapted(to rules: DataPlaneRules) -> ObjectDatagram? {
         guard self.status.exists(in: rules) else {
             return nil
         }
+        guard self.status != .normal, !rules.objectsMayBeMissing, !self.properties.isEmpty else {
+            return self
+        }
         var datagram = self
-        if datagram.publisherPriority == nil, !rules.prioritiesMayBeLeftOut {
-            datagram.publisherPriority = defaultPriority
-        }
-        if datagram.status != .normal, !rules.objectsMayBeMissing, !datagram.properties.isEmpty {
-            datagram.properties = PropertyList()
-        }
+        datagram.properties = PropertyList()
         return datagram
     }
 }

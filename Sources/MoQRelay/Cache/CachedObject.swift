@@ -33,8 +33,9 @@ final class CachedObject {
     let header: FetchObjectHeader
     /// When it began to arrive, in microseconds of the loop's clock.
     let arrival: UInt64
-    /// The parts that arrived.
-    private(set) var parts: [Bytes] = []
+    /// The first part that arrived, and those after it: most objects have one, and then there is no memory for an array.
+    private var firstPart: Bytes?
+    private var otherParts: [Bytes] = []
     private(set) var state: State
     private var missing: UInt64
     private var waiters: [() -> Void] = []
@@ -57,20 +58,31 @@ final class CachedObject {
         Self.overhead + self.header.properties.bytes.count + Int(clamping: self.header.payloadLength)
     }
 
+    /// The parts that arrived.
+    var parts: [Bytes] {
+        self.firstPart.map { [$0] + self.otherParts } ?? []
+    }
+
     /// Takes the next part in. What exceeds the length is not taken.
     func append(_ part: Bytes) {
         guard self.state == .arriving, UInt64(part.count) <= self.missing else {
             return
         }
-        if self.parts.count >= Self.maximumParts(ofLength: self.header.payloadLength) {
+        if 1 + self.otherParts.count >= Self.maximumParts(ofLength: self.header.payloadLength) {
+            let parts = self.parts
             var whole: [UInt8] = []
-            whole.reserveCapacity(self.parts.reduce(0) { $0 + $1.count })
-            for part in self.parts {
+            whole.reserveCapacity(parts.reduce(0) { $0 + $1.count })
+            for part in parts {
                 part.append(to: &whole)
             }
-            self.parts = [Bytes(whole)]
+            self.firstPart = Bytes(whole)
+            self.otherParts = []
         }
-        self.parts.append(part)
+        if self.firstPart == nil {
+            self.firstPart = part
+        } else {
+            self.otherParts.append(part)
+        }
         self.missing -= UInt64(part.count)
         if self.missing == 0 {
             self.settle(.complete)

@@ -18,19 +18,38 @@ import WebTransport
 /// it waits a while for another publisher's.
 ///
 /// A consumer may end its subscriber from inside a call (it was too far behind), and so change the legs while they are
-/// being walked. Legs are therefore only emptied then, and taken out when the walk is over.
+/// being walked. Legs are therefore only closed then, and taken out when the walk is over. Until then they keep their consumers,
+/// too: so these are called without a reference of the call's own, of which there would be one for each object and subscriber.
 final class SubgroupForwarder: SubgroupConsumer {
     /// The way to one subscriber.
+    @safe
     private struct Leg {
         let subscriber: TrackSubscriber
-        var state: State
+        let isSibling: Bool
+        var state = State.waiting
+        /// Where objects go, or went last.
+        var consumer: EgressSubgroup? {
+            didSet { unsafe self.unretained = self.consumer.map { unsafe Unmanaged.passUnretained($0) } }
+        }
+        /// The same.
+        private(set) var unretained: Unmanaged<EgressSubgroup>?
+
+        /// Whether the subscriber is another shard whose own subscribers lag.
+        var lagsElsewhere: Bool {
+            self.isSibling && self.subscriber.lagsElsewhere
+        }
+
+        init(_ subscriber: TrackSubscriber) {
+            self.subscriber = subscriber
+            self.isSibling = subscriber.isSibling
+        }
     }
 
     private enum State {
         /// No stream yet; the next object may open one.
         case waiting
-        /// Objects go here.
-        case open(any SubgroupConsumer)
+        /// Objects go to the consumer.
+        case open
         /// The subscriber does not want this subgroup, or is gone.
         case closed
     }
@@ -43,6 +62,8 @@ final class SubgroupForwarder: SubgroupConsumer {
     /// Kept until the subgroup ends, and so not longer than the publisher's stream.
     private var forwarder: TrackForwarder?
     private var legs: [Leg] = []
+    /// Consumers that were replaced during a walk.
+    private var replaced: [EgressSubgroup] = []
     /// Remembers the objects; nil in a relay without a memory.
     private var recorder: SubgroupRecorder?
     private var hasBegun = false
@@ -98,7 +119,7 @@ final class SubgroupForwarder: SubgroupConsumer {
     /// Adds a subscriber. One that is there when the subgroup begins gets the stream with its beginning.
     func add(_ subscriber: TrackSubscriber) {
         subscriber.liveLegs += 1
-        self.legs.append(Leg(subscriber: subscriber, state: .waiting))
+        self.legs.append(Leg(subscriber))
     }
 
     /// Opens what can be opened before the first object, so that the header travels ahead of it.
@@ -113,13 +134,14 @@ final class SubgroupForwarder: SubgroupConsumer {
         guard let index = self.legs.firstIndex(where: { $0.subscriber === subscriber }) else {
             return
         }
-        let state = self.close(index)
+        let wasOpen = self.close(index) == .open
+        let consumer = self.legs[index].consumer
         if self.walks > 0 {
             self.needsSweep = true
         } else {
             self.legs.remove(at: index)
         }
-        if let code, case .open(let consumer) = state {
+        if let code, wasOpen, let consumer {
             consumer.reset(code)
             self.ledger.counters.subgroupsCutShort &+= 1
         }
@@ -128,7 +150,7 @@ final class SubgroupForwarder: SubgroupConsumer {
     /// Gives a subscriber that did not want the subgroup another chance, after it changed its wishes.
     func reconsider(_ subscriber: TrackSubscriber) {
         for index in self.legs.indices where self.legs[index].subscriber === subscriber {
-            if case .closed = self.legs[index].state, !subscriber.isOver {
+            if self.legs[index].state == .closed, !subscriber.isOver {
                 subscriber.liveLegs += 1
                 self.legs[index].state = .waiting
             }
@@ -297,23 +319,28 @@ final class SubgroupForwarder: SubgroupConsumer {
         var hasRoom = false
         self.walk { index in
             self.openIfWanted(index)
-            if case .open(let consumer) = self.legs[index].state {
-                let subscriber = self.legs[index].subscriber
-                let publisher = subscriber.publisher
-                guard publisher.forward || publisher.isEnded else {
-                    // The object is left out, so the stream must not go on after it (draft-18 §11.4.3). When the
-                    // subscriber wants objects again, the leg gets a new one.
-                    _ = self.close(index)
-                    consumer.reset(.cancelled)
-                    return
+            guard self.legs[index].state == .open, let consumer = unsafe self.legs[index].unretained else {
+                return
+            }
+            let isTaken = unsafe consumer._withUnsafeGuaranteedRef { consumer in
+                guard consumer.publisher.forward || consumer.publisher.isEnded else {
+                    return false
                 }
                 consumer.beginObject(object)
-                if subscriber.isSibling {
-                    crossed &+= 1
-                } else {
-                    handed &+= 1
-                }
-                hasRoom = hasRoom || !subscriber.isAboveHighWatermark
+                hasRoom = hasRoom || !consumer.publisher.isAboveHighWatermark && !self.legs[index].lagsElsewhere
+                return true
+            }
+            guard isTaken else {
+                // The object is left out, so the stream must not go on after it (draft-18 §11.4.3). When the
+                // subscriber wants objects again, the leg gets a new one.
+                self.close(index)
+                self.legs[index].consumer?.reset(.cancelled)
+                return
+            }
+            if self.legs[index].isSibling {
+                crossed &+= 1
+            } else {
+                handed &+= 1
             }
         }
         self.hasBegun = true
@@ -337,15 +364,17 @@ final class SubgroupForwarder: SubgroupConsumer {
         var crossed: UInt64 = 0
         var hasRoom = false
         self.walk { index in
-            if case .open(let consumer) = self.legs[index].state {
-                let subscriber = self.legs[index].subscriber
+            guard self.legs[index].state == .open, let consumer = unsafe self.legs[index].unretained else {
+                return
+            }
+            unsafe consumer._withUnsafeGuaranteedRef { consumer in
                 consumer.receive(payload: payload)
-                if subscriber.isSibling {
-                    crossed &+= 1
-                } else {
-                    handed &+= 1
-                }
-                hasRoom = hasRoom || !subscriber.isAboveHighWatermark
+                hasRoom = hasRoom || !consumer.publisher.isAboveHighWatermark && !self.legs[index].lagsElsewhere
+            }
+            if self.legs[index].isSibling {
+                crossed &+= 1
+            } else {
+                handed &+= 1
             }
         }
         self.ledger.counters.countOut(bytes: handed &* size)
@@ -366,7 +395,7 @@ final class SubgroupForwarder: SubgroupConsumer {
         self.end(isComplete: false) { $0.reset(code) }
     }
 
-    private func end(isComplete: Bool, _ body: (any SubgroupConsumer) -> Void) {
+    private func end(isComplete: Bool, _ body: (EgressSubgroup) -> Void) {
         guard !self.isOver else {
             return
         }
@@ -392,7 +421,7 @@ final class SubgroupForwarder: SubgroupConsumer {
             )
         )
         self.walk { index in
-            if case .open(let consumer) = self.close(index) {
+            if self.close(index) == .open, let consumer = self.legs[index].consumer {
                 body(consumer)
             }
         }
@@ -402,9 +431,10 @@ final class SubgroupForwarder: SubgroupConsumer {
     }
 
     /// Closes a leg and returns what it was.
+    @discardableResult
     private func close(_ index: Int) -> State {
         let state = self.legs[index].state
-        if case .closed = state {
+        guard state != .closed else {
             return state
         }
         self.legs[index].state = .closed
@@ -414,7 +444,7 @@ final class SubgroupForwarder: SubgroupConsumer {
 
     /// Opens the leg's stream if it has none and the subscriber wants objects now.
     private func openIfWanted(_ index: Int) {
-        guard case .waiting = self.legs[index].state else {
+        guard self.legs[index].state == .waiting else {
             return
         }
         let subscriber = self.legs[index].subscriber
@@ -424,25 +454,39 @@ final class SubgroupForwarder: SubgroupConsumer {
         var description = self.description
         description.isFirstObject = description.isFirstObject && !self.hasBegun
         description.precedingObject = self.lastBefore
-        guard let consumer = subscriber.publisher.beginSubgroup(description) else {
+        guard let consumer = subscriber.publisher.openSubgroup(description) else {
             // The filter leaves the group out, or no stream could be had; either way not this subgroup.
-            _ = self.close(index)
+            self.close(index)
             return
         }
-        if case .waiting = self.legs[index].state {
-            self.legs[index].state = .open(consumer)
+        guard self.legs[index].state == .waiting else {
+            return
         }
+        if let former = self.legs[index].consumer {
+            self.replaced.append(former)
+        }
+        self.legs[index].state = .open
+        self.legs[index].consumer = consumer
     }
 
-    /// Calls `body` for each leg that existed when the walk began. No leg is taken out meanwhile.
+    /// Calls `body` for each leg that existed when the walk began. No leg is taken out meanwhile, and no consumer let go of.
     private func walk(_ body: (Int) -> Void) {
         self.walks += 1
         // Legs are only added meanwhile, so every index stays valid.
-        for index in 0..<self.legs.count {
+        let count = self.legs.count
+        var index = 0
+        while index < count {
             body(index)
+            index += 1
         }
         self.walks -= 1
-        if self.walks == 0, self.needsSweep || self.isOver {
+        guard self.walks == 0 else {
+            return
+        }
+        if !self.replaced.isEmpty {
+            self.replaced = []
+        }
+        if self.needsSweep || self.isOver {
             self.needsSweep = false
             self.legs.removeAll { self.isOver || $0.subscriber.isOver }
         }

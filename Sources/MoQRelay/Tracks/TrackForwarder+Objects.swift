@@ -186,13 +186,23 @@ extension TrackForwarder {
         }
         var handed: UInt64 = 0
         var crossed: UInt64 = 0
-        let subscribers = self.subscribers
-        for subscriber in subscribers where !subscriber.isOver && subscriber.publisher.forward {
-            subscriber.publisher.receive(datagram, payload: payload)
-            if subscriber.isSibling {
-                crossed &+= 1
-            } else {
-                handed &+= 1
+        // The array keeps all of them until the last one was served, so none needs a reference more for its turn.
+        withExtendedLifetime(self.subscribers) { subscribers in
+            var index = 0
+            while index < subscribers.count {
+                let subscriber = unsafe Unmanaged.passUnretained(subscribers[index])
+                index += 1
+                unsafe subscriber._withUnsafeGuaranteedRef { subscriber in
+                    guard !subscriber.isOver, subscriber.publisher.forward else {
+                        return
+                    }
+                    subscriber.publisher.receive(datagram, payload: payload)
+                    if subscriber.isSibling {
+                        crossed &+= 1
+                    } else {
+                        handed &+= 1
+                    }
+                }
             }
         }
         self.ledger.counters.countOut(objects: handed, bytes: handed &* size)

@@ -87,6 +87,23 @@ public struct DatagramCodec: Sendable {
     ///
     /// - Throws: when a status rules out what else is asked for, or a number does not fit the draft's integers.
     public func encode(_ datagram: ObjectDatagram, into bytes: inout [UInt8]) throws(MoQWireError) {
+        try self.encode(
+            datagram,
+            trackAlias: datagram.trackAlias,
+            publisherPriority: datagram.publisherPriority,
+            into: &bytes
+        )
+    }
+
+    /// The same, with another alias and another priority, so that who sends an object to many need not copy the header.
+    ///
+    /// - Throws: as the other one.
+    public func encode(
+        _ datagram: ObjectDatagram,
+        trackAlias: TrackAlias,
+        publisherPriority: UInt8?,
+        into bytes: inout [UInt8]
+    ) throws(MoQWireError) {
         var type: UInt64 = 0
         if datagram.status != .normal {
             guard datagram.status.isKnown(in: self.rules), !datagram.endsGroup,
@@ -108,7 +125,7 @@ public struct DatagramCodec: Sendable {
         if omitsObjectID {
             type |= Bits.zeroObjectID
         }
-        if datagram.publisherPriority == nil {
+        if publisherPriority == nil {
             type |= Bits.defaultPriority
         }
         guard type & ~bits == 0 else {
@@ -117,12 +134,12 @@ public struct DatagramCodec: Sendable {
         let coding = self.rules.coding
         try WireWriter.append(to: &bytes, integers: coding.integers) { writer throws(MoQWireError) in
             try writer.write(integer: type)
-            try writer.write(integer: datagram.trackAlias.rawValue)
+            try writer.write(integer: trackAlias.rawValue)
             try writer.write(integer: datagram.groupID)
             if !omitsObjectID {
                 try writer.write(integer: datagram.objectID)
             }
-            if let priority = datagram.publisherPriority {
+            if let priority = publisherPriority {
                 writer.write(byte: priority)
             }
             if !datagram.properties.isEmpty {

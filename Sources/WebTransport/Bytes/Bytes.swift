@@ -44,6 +44,14 @@ public struct Bytes: @unchecked Sendable {
         self.init(storage: storage, offset: 0, count: count)
     }
 
+    /// Copies two spans, one behind the other.
+    init(joining first: RawSpan, _ second: RawSpan) {
+        self.init(capacity: first.byteCount + second.byteCount) { output in
+            output.append(contentsOf: first)
+            output.append(contentsOf: second)
+        }
+    }
+
     /// Copies the bytes of an array.
     public init(_ array: [UInt8]) {
         unsafe self.init(copying: array.span.bytes)

@@ -25,3 +25,15 @@ extension [UInt8] {
         }
     }
 }
+
+extension OutputRawSpan {
+    /// Adds a copy of the bytes of a span to the end; there must be room for them.
+    @_lifetime(self: copy self)
+    mutating func append(contentsOf span: RawSpan) {
+        var index = 0
+        while index < span.byteCount {
+            self.append(span.byte(at: index))
+            index += 1
+        }
+    }
+}

@@ -5,12 +5,21 @@ import DequeModule
 /// Datagrams that wait for the transport, in the order in which they are to be sent, bounded in count, bytes and age.
 struct DatagramQueue {
     private struct Entry {
-        var bytes: Bytes
+        var header: DatagramHeader
+        var payload: Bytes
         var time: UInt64
         var lifetime: UInt64
         var order: DatagramOrder
         /// How often it did not fit into the room that there was.
         var misfits = 0
+
+        var byteCount: Int { self.header.count + self.payload.count }
+
+        /// All of it in one piece, by reference where there is no header.
+        var bytes: Bytes {
+            guard self.header.count > 0 else { return self.payload }
+            return Bytes(joining: self.header.span, self.payload.span)
+        }
     }
 
     /// Sorted by rank.
@@ -28,6 +37,9 @@ struct DatagramQueue {
 
     /// The datagram that is next.
     var first: Bytes? { self.entries.first?.bytes }
+
+    /// How many bytes that one has; nil when none waits.
+    var firstByteCount: Int? { self.entries.first?.byteCount }
 
     /// Whether that one has waited for longer than its lifetime.
     func isFirstLate(at now: UInt64) -> Bool {
@@ -47,16 +59,24 @@ struct DatagramQueue {
 
     /// Queues a datagram, with a lifetime in microseconds; drops the oldest ones of the last rank as far as the bounds demand
     /// and returns how many.
+    ///
+    /// `header` comes before the bytes, and is copied.
     mutating func append(
         _ bytes: Bytes,
+        behind header: DatagramHeader = DatagramHeader(),
         at time: UInt64,
         lifetime: UInt64,
         order: DatagramOrder = DatagramOrder(),
         maximumCount: Int,
         maximumBytes: Int
     ) -> Int {
-        self.insert(Entry(bytes: bytes, time: time, lifetime: lifetime, order: order))
-        self.byteCount += bytes.count
+        let entry = Entry(header: header, payload: bytes, time: time, lifetime: lifetime, order: order)
+        self.byteCount += entry.byteCount
+        if self.entries.isEmpty {
+            self.entries.append(entry)
+        } else {
+            self.insert(entry)
+        }
         var dropped = 0
         while self.entries.count > 1, self.entries.count > maximumCount || self.byteCount > maximumBytes {
             self.drop()
@@ -65,14 +85,12 @@ struct DatagramQueue {
         return dropped
     }
 
+    /// Puts an entry among others.
     private mutating func insert(_ entry: Entry) {
         let order = entry.order
-        guard let last = self.entries.last else {
-            self.entries.append(entry)
-            return
-        }
+        let lastRank = self.entries[self.entries.count - 1].order.rank
         // The last turn of its rank, and from there forward past those of its flow that it overtakes.
-        var turn = last.order.rank <= order.rank ? self.entries.count : self.index { $0.order.rank > order.rank }
+        var turn = lastRank <= order.rank ? self.entries.count : self.index { $0.order.rank > order.rank }
         self.entries.insert(entry, at: turn)
         var index = turn - 1
         while index >= 0, self.entries[index].order.rank == order.rank {
@@ -111,14 +129,31 @@ struct DatagramQueue {
                 oldest = index
             }
         }
-        self.byteCount -= self.entries.remove(at: oldest).bytes.count
+        self.byteCount -= self.entries.remove(at: oldest).byteCount
     }
 
     /// Forgets the first datagram.
     mutating func removeFirst() {
-        guard let entry = self.entries.popFirst() else { return }
-        self.byteCount -= entry.bytes.count
+        _ = self.popFirst()
+    }
+
+    /// Moves the first datagram into memory of exactly its size.
+    mutating func takeFirst(into buffer: UnsafeMutableRawBufferPointer) {
+        guard let entry = self.popFirst() else { return }
+        let headerCount = entry.header.count
+        unsafe entry.header.span.withUnsafeBytes { source in
+            unsafe buffer.copyMemory(from: source)
+        }
+        unsafe entry.payload.span.withUnsafeBytes { source in
+            unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[headerCount...]).copyMemory(from: source)
+        }
+    }
+
+    private mutating func popFirst() -> Entry? {
+        guard let entry = self.entries.popFirst() else { return nil }
+        self.byteCount -= entry.byteCount
         if self.entries.isEmpty { self.isMixed = false }
+        return entry
     }
 
     /// Forgets all of them; returns how many.

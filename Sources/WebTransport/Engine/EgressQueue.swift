@@ -15,7 +15,16 @@ struct EgressQueue {
     /// How many bytes wait.
     private(set) var byteCount = 0
 
-    private var chunks: Deque<Bytes> = []
+    /// Some of the bytes.
+    private struct Chunk {
+        /// The memory that they are part of; nil while that is ``tail``, so that packing a small piece counts no reference.
+        var storage: BytesStorage?
+        var offset: Int
+        var count: Int
+    }
+
+    /// With room for the header of a stream, an object and the next one.
+    private var chunks = Deque<Chunk>(minimumCapacity: 4)
     /// How many bytes of the first chunk were taken already.
     private var headOffset = 0
     /// The buffer that small pieces are packed into, and how much of it is used.
@@ -23,6 +32,8 @@ struct EgressQueue {
     private var tailUsed = 0
     /// Whether somebody holds a part of that buffer by reference.
     private var isTailLent = false
+    /// How many of the chunks were queued before there was that buffer, and so are not part of it.
+    private var chunksBeforeTail = 0
 
     /// How many chunks hold the bytes.
     var chunkCount: Int { self.chunks.count }
@@ -33,8 +44,7 @@ struct EgressQueue {
         if bytes.count <= Self.packLimit {
             self.append(copying: bytes.span)
         } else {
-            self.chunks.append(bytes)
-            self.byteCount += bytes.count
+            self.appendChunk(of: bytes)
         }
     }
 
@@ -43,41 +53,56 @@ struct EgressQueue {
         let count = span.byteCount
         guard count > 0 else { return }
         guard count <= Self.largestTail / 4 else {
-            self.chunks.append(Bytes(copying: span))
-            self.byteCount += count
+            self.appendChunk(of: Bytes(copying: span))
             return
         }
-        let storage = self.tailWithRoom(for: count)
+        self.makeRoomInTail(for: count)
+        guard let target = unsafe self.tail?.base else { return }
         let offset = self.tailUsed
         unsafe span.withUnsafeBytes { source in
             if let base = source.baseAddress {
-                unsafe (storage.base + offset).copyMemory(from: base, byteCount: count)
+                unsafe (target + offset).copyMemory(from: base, byteCount: count)
             }
         }
         self.tailUsed = offset + count
         self.byteCount += count
-        if let last = self.chunks.last, last.storage === storage, last.offset + last.count == offset {
-            let end = self.chunks.count - 1
-            self.chunks[end] = Bytes(storage: storage, offset: last.offset, count: last.count + count)
+        let end = self.chunks.count - 1
+        if end >= 0, self.chunks[end].storage == nil, self.chunks[end].offset + self.chunks[end].count == offset {
+            self.chunks[end].count += count
         } else {
-            self.chunks.append(Bytes(storage: storage, offset: offset, count: count))
+            self.chunks.append(Chunk(storage: nil, offset: offset, count: count))
         }
     }
 
-    /// The packing buffer, with room for `count` more bytes; a new one is larger than the one before it.
-    private mutating func tailWithRoom(for count: Int) -> BytesStorage {
-        if let tail = self.tail {
+    private mutating func appendChunk(of bytes: Bytes) {
+        self.chunks.append(Chunk(storage: bytes.storage, offset: bytes.offset, count: bytes.count))
+        self.byteCount += bytes.count
+    }
+
+    /// Sees to it that the packing buffer has room for `count` more bytes; a new one is larger than the one before it.
+    private mutating func makeRoomInTail(for count: Int) {
+        if let capacity = self.tail?.byteCapacity {
             // Nothing queued means that nobody else can see the buffer any more: start again at its beginning.
             if self.chunks.isEmpty, !self.isTailLent { self.tailUsed = 0 }
-            if tail.byteCapacity - self.tailUsed >= count { return tail }
+            if capacity - self.tailUsed >= count { return }
         }
-        let previous = self.tail?.byteCapacity ?? Self.smallestTail / 4
-        let capacity = max(min(previous * 4, Self.largestTail), count)
-        let storage = BytesStorage.allocate(capacity: capacity)
-        self.tail = storage
+        let previous = self.tail
+        for index in self.chunksBeforeTail..<self.chunks.count where self.chunks[index].storage == nil {
+            self.chunks[index].storage = previous
+        }
+        self.chunksBeforeTail = self.chunks.count
+        let capacity = min((previous?.byteCapacity ?? Self.smallestTail / 4) * 4, Self.largestTail)
+        self.tail = BytesStorage.allocate(capacity: max(capacity, count))
         self.tailUsed = 0
         self.isTailLent = false
-        return storage
+    }
+
+    /// Forgets the first chunk, all of which was taken.
+    @discardableResult
+    private mutating func removeFirstChunk() -> Chunk {
+        self.headOffset = 0
+        self.chunksBeforeTail = max(self.chunksBeforeTail - 1, 0)
+        return self.chunks.removeFirst()
     }
 
     /// Moves the first bytes into `buffer`, as many as fit and are there; returns how many.
@@ -85,23 +110,27 @@ struct EgressQueue {
         guard let target = buffer.baseAddress else { return 0 }
         let wanted = min(buffer.count, self.byteCount)
         var written = 0
-        while written < wanted, let chunk = self.chunks.first {
-            let part = min(chunk.count - self.headOffset, wanted - written)
-            if let storage = chunk.storage {
-                unsafe (target + written).copyMemory(
-                    from: storage.base + chunk.offset + self.headOffset,
-                    byteCount: part
-                )
+        while written < wanted {
+            let start = self.headOffset
+            let rest = self.chunks[0].count - start
+            let part = min(rest, wanted - written)
+            if part == rest {
+                let chunk = self.removeFirstChunk()
+                unsafe self.copy(part, of: chunk, from: start, to: target + written)
+            } else {
+                unsafe self.copy(part, of: self.chunks[0], from: start, to: target + written)
+                self.headOffset += part
             }
             written += part
-            self.headOffset += part
-            if self.headOffset == chunk.count {
-                self.chunks.removeFirst()
-                self.headOffset = 0
-            }
         }
         self.byteCount -= written
         return written
+    }
+
+    private func copy(_ count: Int, of chunk: Chunk, from start: Int, to target: UnsafeMutableRawPointer) {
+        if let base = unsafe chunk.storage == nil ? self.tail?.base : chunk.storage?.base {
+            unsafe target.copyMemory(from: base + chunk.offset + start, byteCount: count)
+        }
     }
 
     /// Moves the first bytes, up to `maximum` of them, behind `target`, by reference; returns how many.
@@ -110,13 +139,14 @@ struct EgressQueue {
         var taken = 0
         while taken < wanted, let chunk = self.chunks.first {
             let part = min(chunk.count - self.headOffset, wanted - taken)
-            target.append(chunk.slice(self.headOffset..<self.headOffset + part))
-            if chunk.storage === self.tail { self.isTailLent = true }
+            if let storage = chunk.storage ?? self.tail {
+                target.append(Bytes(storage: storage, offset: chunk.offset + self.headOffset, count: part))
+            }
+            if chunk.storage == nil { self.isTailLent = true }
             taken += part
             self.headOffset += part
             if self.headOffset == chunk.count {
-                self.chunks.removeFirst()
-                self.headOffset = 0
+                self.removeFirstChunk()
             }
         }
         self.byteCount -= taken
@@ -126,7 +156,13 @@ struct EgressQueue {
     /// Forgets everything; returns how many bytes that were.
     mutating func removeAll() -> Int {
         let count = self.byteCount
-        self = EgressQueue()
+        self.chunks = []
+        self.byteCount = 0
+        self.headOffset = 0
+        self.tail = nil
+        self.tailUsed = 0
+        self.isTailLent = false
+        self.chunksBeforeTail = 0
         return count
     }
 }

@@ -6,7 +6,7 @@ extension WebTransportStreamManager {
 
     /// The size of the largest datagram that is taken now: that the path carries, and the queue has room for when it is empty.
     public var maximumDatagramSize: Int {
-        min(self.backend?.maximumDatagramSize ?? 0, self.configuration.datagramQueueBytes)
+        self.isConnected ? min(self.transport.maximumDatagramSize, self.configuration.datagramQueueBytes) : 0
     }
 
     /// Queues a datagram; see `WebTransportSession.sendDatagram`.
@@ -15,20 +15,37 @@ extension WebTransportStreamManager {
         lifetime: Duration? = nil,
         order: DatagramOrder = DatagramOrder()
     ) throws(WebTransportError) {
-        guard let backend = self.backend else { throw self.refusal(of: "sending a datagram") }
+        try self.sendDatagram(header: RawSpan(), payload: bytes, lifetime: lifetime, order: order)
+    }
+
+    /// Queues a datagram of two parts; see `WebTransportSession.sendDatagram`.
+    public func sendDatagram(
+        header: RawSpan,
+        payload: Bytes,
+        lifetime: Duration?,
+        order: DatagramOrder
+    ) throws(WebTransportError) {
+        let count = header.byteCount + payload.count
+        guard self.isConnected else { throw self.refusal(of: "sending a datagram") }
         let limit = self.maximumDatagramSize
         guard limit > 0 else {
             throw WebTransportError(.datagramsUnsupported, "the peer takes no datagrams")
         }
-        guard !bytes.isEmpty else {
+        guard count > 0 else {
             throw WebTransportError(.invalidState, "a datagram needs at least one byte")
         }
-        guard bytes.count <= limit else {
-            throw WebTransportError(.datagramTooLarge, "a datagram of \(bytes.count) bytes does not fit", limit: limit)
+        guard count <= limit else {
+            throw WebTransportError(.datagramTooLarge, "a datagram of \(count) bytes does not fit", limit: limit)
+        }
+        guard let kept = DatagramHeader(copying: header) else {
+            let joined = Bytes(joining: header, payload.span)
+            try self.sendDatagram(header: RawSpan(), payload: joined, lifetime: lifetime, order: order)
+            return
         }
         let dropped = self.datagrams.append(
-            bytes,
-            at: backend.currentTime,
+            payload,
+            behind: kept,
+            at: self.transport.currentTime,
             lifetime: min(lifetime.map { Self.microseconds(of: $0) } ?? .max, self.datagramMaximumAge),
             order: order,
             maximumCount: self.configuration.datagramQueueCount,
@@ -39,26 +56,26 @@ extension WebTransportStreamManager {
         self.counters.maximumDatagramsQueued = max(self.counters.maximumDatagramsQueued, self.datagrams.count)
         guard !self.areDatagramsActive else { return }
         self.areDatagramsActive = true
-        backend.datagramsBecameReady()
+        self.transport.datagramsBecameReady()
     }
 
     /// Says which datagram is next for up to `maximum` bytes of room; `takeDatagram` then moves it.
     ///
     /// Datagrams that waited too long, or that the path does not take any more, are dropped first.
     public func prepareDatagram(maximum: Int) -> DatagramOffer {
-        guard let backend = self.backend else { return .nothing }
-        let now = backend.currentTime
-        let limit = backend.maximumDatagramSize
-        while let first = self.datagrams.first {
+        guard self.isConnected else { return .nothing }
+        let now = self.transport.currentTime
+        let limit = self.transport.maximumDatagramSize
+        while let count = self.datagrams.firstByteCount {
             if self.datagrams.isFirstLate(at: now) {
                 self.counters.datagramsDroppedLate += 1
-            } else if first.count > limit || self.datagrams.misfitsOfFirst >= Self.maximumMisfits {
+            } else if count > limit || self.datagrams.misfitsOfFirst >= Self.maximumMisfits {
                 self.counters.datagramsDroppedOversize += 1
-            } else if first.count > maximum {
+            } else if count > maximum {
                 self.datagrams.firstDidNotFit()
                 return .doesNotFit
             } else {
-                return .ready(count: first.count, isLast: self.datagrams.count == 1)
+                return .ready(count: count, isLast: self.datagrams.count == 1)
             }
             self.datagrams.removeFirst()
         }
@@ -71,10 +88,8 @@ extension WebTransportStreamManager {
     /// Returns whether it did: otherwise the datagram stays queued.
     @discardableResult
     public func takeDatagram(into buffer: UnsafeMutableRawBufferPointer) -> Bool {
-        guard let first = self.datagrams.first, first.count == buffer.count else { return false }
-        unsafe first.span.withUnsafeBytes { source in
-            unsafe buffer.copyMemory(from: source)
-        }
+        guard self.datagrams.firstByteCount == buffer.count else { return false }
+        unsafe self.datagrams.takeFirst(into: buffer)
         self.didTakeDatagram()
         return true
     }
@@ -82,12 +97,12 @@ extension WebTransportStreamManager {
     /// Takes the datagram that was offered, by reference: for transports within the process. Nil when none waits.
     public func takeDatagram() -> Bytes? {
         guard let first = self.datagrams.first else { return nil }
+        self.datagrams.removeFirst()
         self.didTakeDatagram()
         return first
     }
 
     private func didTakeDatagram() {
-        self.datagrams.removeFirst()
         self.counters.datagramsSent += 1
         if self.datagrams.isEmpty { self.areDatagramsActive = false }
     }

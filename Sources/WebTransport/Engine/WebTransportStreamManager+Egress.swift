@@ -65,10 +65,10 @@ extension WebTransportStreamManager {
 
     /// Tells the transport that a stream has something to send, if it does not know yet.
     func activate(_ stream: SendStream) {
-        guard !stream.isActive, let backend = self.backend else { return }
+        guard !stream.isActive, self.isConnected else { return }
         stream.isActive = true
         self.counters.activations += 1
-        backend.streamBecameReady(stream.id, token: stream.token)
+        self.transport.streamBecameReady(stream.id, token: stream.token)
     }
 
     /// Gives up a stream for `SendStream.reset`.
@@ -91,7 +91,7 @@ extension WebTransportStreamManager {
     }
 
     private func detach(_ stream: SendStream, as end: SendStream.End) {
-        stream.manager = nil
+        stream.detach()
         stream.end = end
         stream.isAboveOwnWatermark = false
         stream.writers?.wakeAll()
@@ -106,6 +106,9 @@ extension WebTransportStreamManager {
     /// Between the two calls nothing changes, so that the transport can make room of exactly the right size. The stream's
     /// delegate may be told before this returns that the queue drains, and what it writes is part of the offer.
     public func prepareToSend(_ token: StreamToken, maximum: Int) -> EgressOffer {
+        if let offer = self.untoldOffer(token, maximum: maximum) {
+            return offer
+        }
         guard let stream = self.sendStream(for: token), !stream.isFinSent else {
             self.counters.staleEvents += 1
             return .nothing
@@ -117,7 +120,7 @@ extension WebTransportStreamManager {
             self.announceTake(of: min(room, known), from: stream)
             // The delegate may have done anything: look again. When it wrote and there is room for all of that too, the
             // queue drains once more.
-            guard stream.manager != nil else { return .nothing }
+            guard !stream.isClosed else { return .nothing }
         } while stream.queue.byteCount > known && stream.queue.byteCount <= room
         let count = min(room, stream.queue.byteCount)
         let rest = stream.queue.byteCount - count
@@ -129,6 +132,31 @@ extension WebTransportStreamManager {
         return offer
     }
 
+    /// What a stream has, when nobody has to be told: the usual case, in which nothing is called and no reference counted.
+    private func untoldOffer(_ token: StreamToken, maximum: Int) -> EgressOffer? {
+        guard let stream = self.sendStream(for: token), !stream.isFinSent else {
+            return nil
+        }
+        let queued = stream.queue.byteCount
+        let count = min(max(maximum, 0), queued)
+        let rest = queued - count
+        guard count > 0, !self.drains(stream, to: rest), !self.drainsSession(by: count) else {
+            return nil
+        }
+        return EgressOffer(count: count, isFinal: stream.isFinished && rest == 0, isStillActive: rest > 0)
+    }
+
+    /// Whether the stream's delegate is to be told that so many bytes are left.
+    private func drains(_ stream: SendStream, to rest: Int) -> Bool {
+        rest == 0 && stream.tellsWhenEmpty
+            || stream.isAboveOwnWatermark && rest <= self.configuration.streamLowWatermark
+    }
+
+    /// Whether the session falls to its low watermark when so many bytes leave it.
+    private func drainsSession(by count: Int) -> Bool {
+        self.isAboveSessionWatermark && self.sessionQueued - count <= self.configuration.sessionLowWatermark
+    }
+
     /// Moves what was offered into the transport's memory, which must be `offer.count` bytes long.
     ///
     /// Returns whether it was: otherwise everything stays queued and the stream stays ready.
@@ -138,16 +166,19 @@ extension WebTransportStreamManager {
         of token: StreamToken,
         into buffer: UnsafeMutableRawBufferPointer
     ) -> Bool {
-        guard let stream = self.sendStream(for: token) else {
+        // Nobody is called meanwhile, so the stream can leave its slot for so long instead of having a reference more.
+        guard let stream = self.slots.takeSendStream(for: token) else {
             self.counters.staleEvents += 1
             return false
         }
-        guard buffer.count == offer.count, offer.count <= stream.queue.byteCount else {
+        let isWhole = buffer.count == offer.count && offer.count <= stream.queue.byteCount
+        if isWhole {
+            self.didTake(unsafe stream.queue.take(into: buffer), of: offer, from: stream)
+        } else {
             self.counters.refusedOffers += 1
-            return false
         }
-        self.didTake(unsafe stream.queue.take(into: buffer), of: offer, from: stream)
-        return true
+        self.slots[token.index].send = consume stream
+        return isWhole
     }
 
     /// Moves what was offered behind `target`, by reference: for transports within the process.
@@ -209,14 +240,13 @@ extension WebTransportStreamManager {
     /// whether there is more.
     private func announceTake(of count: Int, from stream: SendStream) {
         let rest = stream.queue.byteCount - count
-        var isDrained = count > 0 && rest == 0
+        var isDrained = count > 0 && rest == 0 && stream.tellsWhenEmpty
         if stream.isAboveOwnWatermark, rest <= self.configuration.streamLowWatermark {
             stream.isAboveOwnWatermark = false
             isDrained = true
             stream.writers?.wakeFirst()
         }
-        let sessionRest = self.sessionQueued - count
-        let isSessionDrained = self.isAboveSessionWatermark && sessionRest <= self.configuration.sessionLowWatermark
+        let isSessionDrained = self.drainsSession(by: count)
         guard isDrained || isSessionDrained else { return }
         stream.pendingTake = count
         self.sessionPendingTake = count

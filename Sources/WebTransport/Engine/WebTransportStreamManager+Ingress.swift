@@ -152,7 +152,7 @@ extension WebTransportStreamManager {
         } else {
             // The peer stopped our direction before it sent anything: hand out the closed direction.
             let send = SendStream(id: stream.id, token: stream.token, priority: .default, manager: self)
-            send.manager = nil
+            send.detach()
             send.isReset = true
             send.end = .stopped(nil)
             handler.transport(session, didOpen: BidirectionalStream(send: send, receive: stream))

@@ -20,8 +20,10 @@ public final class WebTransportStreamManager {
     /// The end of the session, when it is over.
     public private(set) var closeInfo: WebTransportCloseInfo?
 
-    /// The transport, until the session is over.
-    var backend: (any WebTransportStreamBackend)?
+    /// The transport, which is asked for nothing when the session is over. It stays, because a reference that never changes need
+    /// not be counted when it is used.
+    let transport: any WebTransportStreamBackend
+    private(set) var isConnected = true
     var slots: [StreamSlot] = []
     var freeSlots: [Int] = []
     var counters = WebTransportStatistics()
@@ -65,7 +67,7 @@ public final class WebTransportStreamManager {
     private var isCloseHeld = false
     private var scratch: [UInt8] = []
 
-    /// Makes the manager of one session. `backend` is kept until the session is over.
+    /// Makes the manager of one session, which keeps `backend`.
     public init(
         role: WebTransportRole,
         configuration: WebTransportConfiguration,
@@ -73,7 +75,7 @@ public final class WebTransportStreamManager {
     ) {
         self.role = role
         self.configuration = configuration
-        self.backend = backend
+        self.transport = backend
         self.sessionReceiveLimit = UInt64(clamping: configuration.sessionReceiveWindow)
         self.datagramMaximumAge = Self.microseconds(of: configuration.datagramMaximumAge)
     }
@@ -85,6 +87,9 @@ public final class WebTransportStreamManager {
         let (sum, exceeds) = scaled.addingReportingOverflow(UInt64(clamping: attoseconds / 1_000_000_000_000))
         return overflows || exceeds ? .max : sum
     }
+
+    /// The transport, until the session is over.
+    var backend: (any WebTransportStreamBackend)? { self.isConnected ? self.transport : nil }
 
     /// Whether the session is over.
     public var isClosed: Bool { self.closeInfo != nil }
@@ -167,7 +172,7 @@ public final class WebTransportStreamManager {
         guard let info = self.closeInfo else { return }
         let wasClosedByPeer = info.origin == .peer
         self.wasIdleAtEnd = self.liveStreams == 0
-        self.backend = nil
+        self.isConnected = false
         let slots = replace(&self.slots, with: [])
         self.freeSlots = []
         self.heldStreams = []
@@ -188,7 +193,7 @@ public final class WebTransportStreamManager {
                 self.counters.streamBytesDropped += UInt64(send.queue.removeAll())
                 send.pendingTake = 0
                 send.end = .sessionClosed(info)
-                send.manager = nil
+                send.detach()
                 send.writers?.wakeAll()
             }
             if let receive = slot.receive {
@@ -246,16 +251,12 @@ public final class WebTransportStreamManager {
 
     /// The sending direction of the stream that a token names, if it is still there.
     func sendStream(for token: StreamToken) -> SendStream? {
-        guard token.index >= 0, token.index < self.slots.count else { return nil }
-        guard self.slots[token.index].generation == token.generation else { return nil }
-        return self.slots[token.index].send
+        self.slots.sendStream(for: token)
     }
 
     /// The receiving direction of the stream that a token names, if it is still there.
     func receiveStream(for token: StreamToken) -> ReceiveStream? {
-        guard token.index >= 0, token.index < self.slots.count else { return nil }
-        guard self.slots[token.index].generation == token.generation else { return nil }
-        return self.slots[token.index].receive
+        self.slots.receiveStream(for: token)
     }
 
     /// Takes a free slot.
@@ -300,9 +301,10 @@ public final class WebTransportStreamManager {
     }
 
     /// Takes the array back for the next call.
-    func returnScratch(_ array: consuming [UInt8]) {
+    func returnScratch(_ array: inout [UInt8]) {
         guard array.capacity <= 64 << 10 else { return }
+        // Exchanged, because of an array that two hold for a moment emptying makes a new one.
         array.removeAll(keepingCapacity: true)
-        self.scratch = array
+        swap(&array, &self.scratch)
     }
 }

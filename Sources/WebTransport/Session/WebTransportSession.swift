@@ -102,6 +102,17 @@ public protocol WebTransportSession: AnyObject {
     /// - Throws: `datagramTooLarge` with the limit, `datagramsUnsupported`, `sessionClosed`; `invalidState` when it is empty.
     func sendDatagram(_ bytes: Bytes, lifetime: Duration?, order: DatagramOrder) throws(WebTransportError)
 
+    /// Queues a datagram that begins with a header, which is copied, and goes on with a payload, which is kept by reference: so
+    /// one payload can wait for many receivers.
+    ///
+    /// - Throws: as the other one.
+    func sendDatagram(
+        header: RawSpan,
+        payload: Bytes,
+        lifetime: Duration?,
+        order: DatagramOrder
+    ) throws(WebTransportError)
+
     /// Ends the session and all its streams, telling the peer `code` and `reason`. What is still queued is not sent.
     ///
     /// Every stream's delegate and reader is told once, then the handler once, before this returns. A second call does
@@ -121,6 +132,18 @@ extension WebTransportSession {
 
     /// True: transports without 0-RTT have no other state.
     public var isConfirmed: Bool { true }
+
+    /// Makes both parts one.
+    ///
+    /// - Throws: as `sendDatagram(_:lifetime:order:)`.
+    public func sendDatagram(
+        header: RawSpan,
+        payload: Bytes,
+        lifetime: Duration?,
+        order: DatagramOrder
+    ) throws(WebTransportError) {
+        try self.sendDatagram(Bytes(joining: header, payload.span), lifetime: lifetime, order: order)
+    }
 
     /// Queues a datagram without a lifetime of its own, behind all others that are queued in this way.
     ///

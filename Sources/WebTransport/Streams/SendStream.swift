@@ -13,8 +13,10 @@ public final class SendStream {
     public let id: StreamID
     let token: StreamToken
 
-    /// Its session's manager, for as long as the stream is not closed.
-    var manager: WebTransportStreamManager?
+    /// Its session's manager. It is kept to the end of this object, because a reference that never changes need not be counted
+    /// when it is used; what it kept in turn it lets go of itself.
+    private let owner: WebTransportStreamManager
+    private var isAttached = true
     var queue = EgressQueue()
     /// Whether the transport knows that there is something to send.
     var isActive = false
@@ -40,6 +42,10 @@ public final class SendStream {
     /// Who is told of drained queues and of the end.
     public weak var delegate: (any SendStreamDelegate)?
 
+    /// Whether the delegate is told each time that the queue is about to be empty. Otherwise it is told only when the queue,
+    /// or that of the session, falls to its low watermark.
+    public var tellsWhenEmpty = true
+
     /// How many bytes were handed to the transport so far.
     public internal(set) var bytesTaken: UInt64 = 0
 
@@ -64,14 +70,22 @@ public final class SendStream {
         self.id = id
         self.token = token
         self.priority = priority
-        self.manager = manager
+        self.owner = manager
+    }
+
+    /// Its session's manager, for as long as the stream is not closed.
+    var manager: WebTransportStreamManager? { self.isAttached ? self.owner : nil }
+
+    /// The stream is closed.
+    func detach() {
+        self.isAttached = false
     }
 
     /// Whether the stream is over: complete, reset, stopped by the peer, or its session is closed.
-    public var isClosed: Bool { self.manager == nil }
+    public var isClosed: Bool { !self.isAttached }
 
     /// Whether `write` can still be called.
-    public var isWritable: Bool { self.manager != nil && !self.isFinished }
+    public var isWritable: Bool { self.isAttached && !self.isFinished }
 
     /// How many bytes wait to be handed to the transport.
     public var queuedByteCount: Int { self.queue.byteCount - self.pendingTake }
@@ -95,10 +109,10 @@ public final class SendStream {
     /// - Throws: `streamClosed` (with the code that the stream was reset or stopped with), `sessionClosed`; `queueFull`
     ///   beyond the hard limit, and then nothing was queued.
     public func write(_ bytes: Bytes) throws(WebTransportError) {
-        let manager = try self.managerForWriting(bytes.count)
+        try self.checkRoom(for: bytes.count)
         guard !bytes.isEmpty else { return }
         self.queue.append(bytes)
-        manager.didQueue(bytes.count, on: self)
+        self.owner.didQueue(bytes.count, on: self)
     }
 
     /// Queues a copy of bytes; small pieces are packed together.
@@ -106,20 +120,20 @@ public final class SendStream {
     /// - Throws: as `write(_:)`.
     public func write(copying span: RawSpan) throws(WebTransportError) {
         let count = span.byteCount
-        let manager = try self.managerForWriting(count)
+        try self.checkRoom(for: count)
         guard count > 0 else { return }
         self.queue.append(copying: span)
-        manager.didQueue(count, on: self)
+        self.owner.didQueue(count, on: self)
     }
 
     /// Queues what `fill` appends to an empty array, which is reused from call to call.
     ///
     /// - Throws: as `write(_:)`.
     public func write(_ fill: (inout [UInt8]) -> Void) throws(WebTransportError) {
-        let manager = try self.managerForWriting(0)
-        var scratch = manager.takeScratch()
+        guard self.isWritable else { throw self.refusal }
+        var scratch = self.owner.takeScratch()
         fill(&scratch)
-        defer { manager.returnScratch(scratch) }
+        defer { self.owner.returnScratch(&scratch) }
         try unsafe self.write(copying: scratch.span.bytes)
     }
 
@@ -127,10 +141,10 @@ public final class SendStream {
     ///
     /// - Throws: `streamClosed` when it is finished or over already, `sessionClosed`.
     public func finish() throws(WebTransportError) {
-        let manager = try self.managerForWriting(0)
+        try self.checkRoom(for: 0)
         self.isFinished = true
         self.writers?.wakeAll()
-        manager.activate(self)
+        self.owner.activate(self)
     }
 
     /// Gives the stream up: what is queued is dropped and the peer told `code`. Does nothing on a stream that is over.
@@ -139,24 +153,24 @@ public final class SendStream {
         manager.reset(self, code: code)
     }
 
-    private func managerForWriting(_ count: Int) throws(WebTransportError) -> WebTransportStreamManager {
-        guard let manager = self.manager, !self.isFinished else { throw self.refusal }
-        let limits = manager.configuration
-        if count > limits.streamQueueLimit - self.queue.byteCount {
+    private func checkRoom(for count: Int) throws(WebTransportError) {
+        guard self.isWritable else { throw self.refusal }
+        let limits = self.owner.configuration
+        let queued = self.queue.byteCount
+        if count > limits.streamQueueLimit - queued {
             throw WebTransportError(
                 .queueFull,
-                "stream \(self.id) has \(self.queue.byteCount) bytes queued",
+                "stream \(self.id) has \(queued) bytes queued",
                 limit: limits.streamQueueLimit
             )
         }
-        if count > limits.sessionQueueLimit - manager.queuedByteCount {
+        if count > limits.sessionQueueLimit - self.owner.queuedByteCount {
             throw WebTransportError(
                 .queueFull,
-                "the session has \(manager.queuedByteCount) bytes queued",
+                "the session has \(self.owner.queuedByteCount) bytes queued",
                 limit: limits.sessionQueueLimit
             )
         }
-        return manager
     }
 
     /// Why the stream takes no more.

@@ -6,7 +6,7 @@
 /// comes.
 public protocol SendStreamDelegate: AnyObject {
     /// The transport is about to take bytes, after which the queue is down to the low watermark (having been above the high
-    /// one) or empty. What is written inside may leave in the same packet.
+    /// one) or empty, unless ``SendStream/tellsWhenEmpty`` says otherwise. What is written inside may leave in the same packet.
     func sendStreamDidDrain(_ stream: SendStream)
 
     /// The peer does not want the rest (STOP_SENDING). The stream has been reset with the same code already.
