@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap build release test test-asan test-tsan test-threadcheck chaos fuzz
-.PHONY: bench soak interop demo format lint layering clean distclean
+.PHONY: bench benchmarks soak interop demo format lint layering clean distclean
 
 # Where Scripts/bootstrap puts picoquic; a PKG_CONFIG_PATH of your own is searched after it.
 export PKG_CONFIG_PATH := $(CURDIR)/.deps/lib/pkgconfig$(if $(PKG_CONFIG_PATH),:$(PKG_CONFIG_PATH))
@@ -58,6 +58,9 @@ bench: release ## every figure that docs/performance.md has a target for, remade
 	-Tests/Interop/run --install
 	Scripts/bench --docs
 
+benchmarks: ## what an object costs in allocations, references and instructions, against what was recorded
+	@Scripts/benchmarks
+
 soak: release ## a relay under mixed load for SECONDS=3600: nothing lost, memory flat; RELAY_OPTIONS goes to the relay
 	Scripts/soak --seconds $(or $(SECONDS),3600)
 
@@ -78,4 +81,4 @@ clean: ## remove what swift build made
 	swift package clean
 
 distclean: ## remove everything that was built or fetched
-	rm -rf .build .build-* .deps .deps-* FuzzTesting/.build FuzzTesting/Corpus
+	rm -rf .build .build-* .deps .deps-* FuzzTesting/.build FuzzTesting/Corpus Benchmarks/.build
