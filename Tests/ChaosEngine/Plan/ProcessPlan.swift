@@ -48,6 +48,10 @@ struct ProcessPlan: Sendable {
         var keepsSecrets: Bool
         /// How many milliseconds nobody listens before it starts.
         var pause: Int
+        /// How many loops it has at its port, if its kind of loop can share one, and whether the kernel is told which packet
+        /// is for which.
+        var loops: Int
+        var asksKernel: Bool
         /// What the session does that is there from the beginning.
         var probe: PeerScript
         var connects: [Connect]
@@ -136,6 +140,8 @@ extension ProcessPlan.Life {
         let duration = random.within(40...500)
         self.keepsSecrets = !random.chance(perMille: 150)
         self.pause = random.chance(perMille: 500) ? 0 : random.below(200)
+        self.loops = random.within(1...3)
+        self.asksKernel = random.chance(perMille: 500)
         self.duration = duration
         self.progress = random.size(upTo: 2_000)
         self.probe = PeerScript(from: &random, duration: duration, streamLimit: limits.towards, closesPerMille: 50)

@@ -42,13 +42,15 @@ package enum Sabotage: String, Sendable, CaseIterable {
     case forgetSeed
     /// A server comes back with other secrets than it had.
     case forgetSecrets
+    /// The loops of a server lose what they have to hand to each other.
+    case loseForwarded
     /// A process does not do what it is told.
     case hang
 
     /// Where it finds its occasion.
     package var kind: EpisodeKind {
         switch self {
-        case .forgetSecrets, .hang: .process
+        case .forgetSecrets, .loseForwarded, .hang: .process
         default: .memory
         }
     }
@@ -72,6 +74,7 @@ package enum Sabotage: String, Sendable, CaseIterable {
         case .spin: [.spin, .rest]
         case .forgetSeed: [.replay]
         case .forgetSecrets: [.reset, .told]
+        case .loseForwarded: [.restart, .told, .reset]
         case .hang: [.process]
         }
     }

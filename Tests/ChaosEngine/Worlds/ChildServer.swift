@@ -93,7 +93,9 @@ private final class Server: Sendable {
             context: context,
             configuration: configuration,
             bounds: plan.serverBounds,
-            scripts: life.serverScripts
+            scripts: life.serverScripts,
+            loops: configuration.packetLoop == .epoll ? life.loops : 1,
+            asksKernel: life.asksKernel
         )
     }
 
@@ -114,10 +116,12 @@ private final class Server: Sendable {
         for peer in self.context.livePeers { _ = try? await peer.loop.run { peer.value.close(code: code) } }
     }
 
-    /// Keeps the endpoint's thread from doing anything for a while.
+    /// Keeps one of the server's threads from doing anything for a while.
     func freeze(milliseconds: Int) {
+        let loops = self.node.loops
+        guard !loops.isEmpty else { return }
         self.context.count("freezes")
-        self.node.loop?.post { Thread.sleep(forTimeInterval: Double(milliseconds) / 1_000) }
+        loops[milliseconds % loops.count].post { Thread.sleep(forTimeInterval: Double(milliseconds) / 1_000) }
     }
 
     /// Stops, and tells how it went; returns whether it went well.
@@ -128,15 +132,15 @@ private final class Server: Sendable {
             self.context.violate(.waiter, "the stop has not returned")
         }
         var remains = ChildWord.Remains()
-        if let statistics = await node.statistics {
-            remains.connections = statistics.connectionsLive
-            remains.connectionsNotEnded = Int(
-                clamping: Int64(clamping: statistics.connectionsCreated) - Int64(clamping: statistics.connectionsEnded)
-            )
-            remains.timers = node.loop?.counters.liveTimers ?? 0
-            remains.jobs = node.loop?.counters.queuedJobs ?? 0
-        }
-        node.release()
+        let statistics = await node.statistics
+        remains.connections = statistics.connectionsLive
+        remains.connectionsNotEnded = Int(
+            clamping: Int64(clamping: statistics.connectionsCreated) - Int64(clamping: statistics.connectionsEnded)
+        )
+        let counters = node.loops.map(\.counters)
+        remains.timers = counters.reduce(0) { $0 + $1.liveTimers }
+        remains.jobs = counters.reduce(0) { $0 + $1.queuedJobs }
+        await node.release()
         let untold = self.context.abandonPeers()
         for name in untold { self.context.violate(.told, "\(name) is never told of the end") }
         await NetworkWorld.awaitDestruction(self.context)

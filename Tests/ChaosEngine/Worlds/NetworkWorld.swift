@@ -124,7 +124,7 @@ final class NetworkWorld: Sendable {
             self.context.count("packets lost, doubled, altered or delayed", counts.faults)
         }
         for client in self.clients { Self.checkStopped(client, "a client", self.context) }
-        self.server.release()
+        await self.server.release()
         for name in self.context.abandonPeers() { self.context.violate(.told, "\(name) is never told of the end") }
     }
 

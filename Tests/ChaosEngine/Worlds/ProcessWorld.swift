@@ -145,10 +145,10 @@ final class ProcessWorld: Sendable {
         self.context.count("endpoints started", self.clients.count + 1)
         await withTaskGroup(of: Void.self) { group in
             for (number, life) in self.plan.lives.enumerated() {
-                guard await self.live(number, life, attemptsIn: &group) else { break }
+                guard await self.live(number, life, attemptsIn: &group), !self.isNoticed else { break }
             }
             // Those whose server did not come back.
-            await self.seeEnds(of: self.context.livePeers, nudging: false)
+            if !self.isNoticed { await self.seeEnds(of: self.context.livePeers, nudging: false) }
             await group.waitForAll()
         }
         let hasEnded = await Deadline.run(within: self.patience) { await self.stopClients() }
@@ -160,6 +160,9 @@ final class ProcessWorld: Sendable {
         for name in self.context.abandonPeers() { self.context.violate(.told, "\(name) is never told of the end") }
         for report in self.context.reports { self.judge(report) }
     }
+
+    /// Whether a defect that was put in has shown itself. What it does to the rest need not be waited for.
+    private var isNoticed: Bool { self.sabotage != nil && !self.context.violations.isEmpty }
 
     /// One process of the server, from its start to its end; returns whether that went well enough to go on.
     private func live(
@@ -247,6 +250,11 @@ final class ProcessWorld: Sendable {
     }
 
     private func end(_ child: ChildProcess, _ number: Int, _ life: ProcessPlan.Life) async -> Bool {
+        guard !self.isNoticed else {
+            child.terminate()
+            _ = await child.ending(within: self.processPatience)
+            return false
+        }
         switch life.ending {
         case .kill:
             child.terminate()

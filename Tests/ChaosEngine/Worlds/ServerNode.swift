@@ -23,7 +23,7 @@ final class ServerNode: Sendable {
     private let configuration: QUICConfiguration
     private let bounds: WebTransportConfiguration
     private let scripts: [PeerScript]
-    private let loops: Int
+    private let loopCount: Int
     private let asksKernel: Bool
     private let state = Locked(State())
 
@@ -39,7 +39,7 @@ final class ServerNode: Sendable {
         self.configuration = configuration
         self.bounds = bounds
         self.scripts = scripts
-        self.loops = loops
+        self.loopCount = loops
         self.asksKernel = asksKernel
     }
 
@@ -48,7 +48,7 @@ final class ServerNode: Sendable {
 
     /// Starts to listen.
     func start(on port: UInt16 = 0) async throws {
-        let executors = (0..<self.loops).map { _ in self.makeExecutor() }
+        let executors = (0..<self.loopCount).map { _ in self.makeExecutor() }
         let address = try await self.context.waiting(for: "the server's start") {
             do {
                 return try await self.listen(executors, on: .loopback(port: port))
@@ -79,7 +79,12 @@ final class ServerNode: Sendable {
         guard executors.count > 1 else {
             return try await executors[0].start(on: address)
         }
-        let members = PortGroup(count: executors.count, asksKernel: self.asksKernel).members
+        self.context.count("servers with several loops")
+        var members = PortGroup(count: executors.count, asksKernel: self.asksKernel).members
+        if self.context.isDue(.loseForwarded) {
+            // Each has a group in which nobody else listens.
+            members = members.map { PortGroup(count: executors.count, asksKernel: false).members[$0.index] }
+        }
         let port = try SharedPort(address)
         let shared = port.address
         _ = try await executors[0].start(on: shared, member: members[0], isAccepting: true)
@@ -124,7 +129,7 @@ final class ServerNode: Sendable {
         await self.stop(code: code)
         guard isFirst else { return }
         self.context.count("servers restarted")
-        self.release()
+        await self.release()
         try? await Task.sleep(for: .milliseconds(pause))
         do {
             try await self.start(on: self.port)
@@ -147,16 +152,22 @@ final class ServerNode: Sendable {
         self.context.count("endpoints stopped", executors.count)
     }
 
-    /// The (first) endpoint's loop; nil before the start.
-    var loop: PacketLoop? { self.state.withLock { $0.executors.first?.loop } }
+    /// The endpoints' loops; none before the start.
+    var loops: [PacketLoop] { self.state.withLock { $0.executors.map(\.loop) } }
 
-    /// What the (first) endpoint did and holds; nil before the start.
-    var statistics: QUICEndpointStatistics? {
-        get async { await self.state.withLock { $0.executors.first }?.statistics() }
+    /// What the endpoints did and hold, together.
+    var statistics: QUICEndpointStatistics {
+        get async {
+            var sum = QUICEndpointStatistics()
+            for executor in self.state.withLock({ $0.executors }) { sum.add(await executor.statistics()) }
+            return sum
+        }
     }
 
     /// Lets go of the endpoints, which have been stopped, and checks what they left.
-    func release() {
+    func release() async {
+        let forwarded = await self.statistics.packetsForwarded
+        self.context.count("packets handed to another loop", Int(clamping: forwarded))
         let executors = self.state.withLock { state in
             let executors = state.executors
             state.executors = []
