@@ -10,7 +10,8 @@ import Testing
 struct ExampleTests {
     @Test("The clock is heard through a relay")
     func clock() async throws {
-        let relay = try await RunningRelay()
+        // The publisher ends without a word, and nothing is to be waited for.
+        let relay = try await RunningRelay("--drain-timeout", "0.5")
         let publisher = try ChildProcess([relay.url, relay.fingerprint, "publish"], product: "ExampleClock")
         _ = try await publisher.outputLine(after: "publishing ")
         let subscriber = try ChildProcess([relay.url, relay.fingerprint, "subscribe", "2"], product: "ExampleClock")

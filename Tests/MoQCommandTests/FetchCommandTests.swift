@@ -2,6 +2,7 @@
 
 import Foundation
 import MoQWire
+import TestSupport
 import Testing
 
 @testable import MoQCommand
@@ -193,38 +194,37 @@ struct FetchCommandTests {
         #expect(ending.output == text)
     }
 
-    @Test(
-        "Who joins a track of a thousand objects a second late gets every one, once and in order",
-        arguments: [18, 16, 14]
-    )
-    func seam(draft: Int) async throws {
-        try await TemporaryDirectory.use { directory in
-            let groupSize = 20
-            let lines = (0..<6_000).map { "object \($0)\n" }
-            let (source, copy) = (directory + "/source", directory + "/copy")
-            try Data(lines.joined().utf8).write(to: URL(fileURLWithPath: source))
-            let relay = try await RunningRelay()
-            let common = [relay.url, "--fingerprint", relay.fingerprint, "--drafts", "\(draft)"] + Self.track
-            let publisher = try ChildProcess(
-                ["pub"] + common + ["--input", source, "--lines", "--rate", "1000", "--group-size", "\(groupSize)"]
-            )
-            let viewer = try ChildProcess(["sub"] + common + ["--wait", "20"])
-            _ = try await viewer.outputBytes(atLeast: 25_000)
-            let joiner = try ChildProcess(["fetch"] + common + ["--join", "10", "--follow", "--output", copy])
-            let ending = try await joiner.ending(within: 40)
-            #expect(ending.status == 0, "\(ending.complaints)")
-            #expect(ending.complaints.isEmpty)
-            let received = String(decoding: try #require(FileManager.default.contents(atPath: copy)), as: UTF8.self)
-                .split(separator: "\n", omittingEmptySubsequences: false).dropLast().map { "\($0)\n" }
-            let first = try #require(received.first.flatMap { lines.firstIndex(of: $0) })
-            #expect(first >= groupSize, "it began in the middle of the track")
-            #expect(first % groupSize == 0, "with a whole group")
-            #expect(received == Array(lines[first...]))
-            let whole = try await viewer.ending()
-            #expect(whole.status == 0)
-            #expect(whole.output == lines.joined())
-            #expect(try await publisher.ending().status == 0)
-            try await relay.stop()
+    @Test("Who joins a track of a thousand objects a second late gets every one, once and in order")
+    func seam() async throws {
+        try await atOnce([18, 16, 14]) { draft in
+            try await TemporaryDirectory.use { directory in
+                let groupSize = 20
+                let lines = (0..<6_000).map { "object \($0)\n" }
+                let (source, copy) = (directory + "/source", directory + "/copy")
+                try Data(lines.joined().utf8).write(to: URL(fileURLWithPath: source))
+                let relay = try await RunningRelay()
+                let common = [relay.url, "--fingerprint", relay.fingerprint, "--drafts", "\(draft)"] + Self.track
+                let publisher = try ChildProcess(
+                    ["pub"] + common + ["--input", source, "--lines", "--rate", "1000", "--group-size", "\(groupSize)"]
+                )
+                let viewer = try ChildProcess(["sub"] + common + ["--wait", "20"])
+                _ = try await viewer.outputBytes(atLeast: 25_000)
+                let joiner = try ChildProcess(["fetch"] + common + ["--join", "10", "--follow", "--output", copy])
+                let ending = try await joiner.ending(within: 40)
+                #expect(ending.status == 0, "draft \(draft): \(ending.complaints)")
+                #expect(ending.complaints.isEmpty)
+                let received = String(decoding: try #require(FileManager.default.contents(atPath: copy)), as: UTF8.self)
+                    .split(separator: "\n", omittingEmptySubsequences: false).dropLast().map { "\($0)\n" }
+                let first = try #require(received.first.flatMap { lines.firstIndex(of: $0) })
+                #expect(first >= groupSize, "it began in the middle of the track")
+                #expect(first % groupSize == 0, "with a whole group")
+                #expect(received == Array(lines[first...]), "draft \(draft)")
+                let whole = try await viewer.ending()
+                #expect(whole.status == 0)
+                #expect(whole.output == lines.joined())
+                #expect(try await publisher.ending().status == 0)
+                try await relay.stop()
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 import Foundation
+import TestSupport
 import Testing
 
 @testable import MoQCommand
@@ -47,23 +48,25 @@ struct TransferTests {
         #expect(try await self.transfer(data, draft: draft) == data)
     }
 
-    @Test("A publisher on any draft reaches a subscriber on any other", arguments: [18, 16, 14], [18, 16, 14])
-    func acrossDrafts(publishing: Int, subscribing: Int) async throws {
-        let data = Self.randomData(count: 500_003, seed: UInt64(publishing * 100 + subscribing))
-        try await TemporaryDirectory.use { directory in
-            let (source, copy) = (directory + "/source", directory + "/copy")
-            try data.write(to: URL(fileURLWithPath: source))
-            let relay = try await RunningRelay()
-            let common = [relay.url, "--fingerprint", relay.fingerprint] + Self.track
-            let subscriber = try ChildProcess(
-                ["sub"] + common + ["--drafts", "\(subscribing)", "--output", copy, "--wait", "20"]
-            )
-            let publisher = try ChildProcess(["pub"] + common + ["--drafts", "\(publishing)", "--input", source])
-            let received = try await subscriber.ending(within: 60)
-            #expect(received.status == 0, "\(received.complaints)")
-            #expect(try await publisher.ending(within: 10).status == 0)
-            #expect(FileManager.default.contents(atPath: copy) == data)
-            try await relay.stop()
+    @Test("A publisher on any draft reaches a subscriber on any other", arguments: [18, 16, 14])
+    func acrossDrafts(publishing: Int) async throws {
+        try await atOnce([18, 16, 14]) { subscribing in
+            let data = Self.randomData(count: 500_003, seed: UInt64(publishing * 100 + subscribing))
+            try await TemporaryDirectory.use { directory in
+                let (source, copy) = (directory + "/source", directory + "/copy")
+                try data.write(to: URL(fileURLWithPath: source))
+                let relay = try await RunningRelay()
+                let common = [relay.url, "--fingerprint", relay.fingerprint] + Self.track
+                let subscriber = try ChildProcess(
+                    ["sub"] + common + ["--drafts", "\(subscribing)", "--output", copy, "--wait", "20"]
+                )
+                let publisher = try ChildProcess(["pub"] + common + ["--drafts", "\(publishing)", "--input", source])
+                let received = try await subscriber.ending(within: 60)
+                #expect(received.status == 0, "\(received.complaints)")
+                #expect(try await publisher.ending(within: 10).status == 0)
+                #expect(FileManager.default.contents(atPath: copy) == data)
+                try await relay.stop()
+            }
         }
     }
 
@@ -130,22 +133,24 @@ struct TransferTests {
         try await relay.stop()
     }
 
-    @Test("The clock ticks, and the subscriber measures its latency", arguments: [18, 16, 14])
-    func clock(draft: Int) async throws {
-        let relay = try await RunningRelay()
-        let common = [relay.url, "--fingerprint", relay.fingerprint, "--drafts", "\(draft)"] + Self.track
-        let clock = try ChildProcess(["clock"] + common + ["--interval", "0.1", "--duration", "3"])
-        let subscriber = try ChildProcess(["sub"] + common + ["--wait", "20", "--duration", "1.5", "--stats"])
-        let ending = try await subscriber.ending()
-        #expect(ending.status == 0, "\(ending.complaints)")
-        let ticks = ending.output.split(separator: "\n")
-        #expect(ticks.count >= 8)
-        #expect(ticks == ticks.sorted())
-        let latency = try #require(ending.complaintLines.first { $0.hasPrefix("latency min/p50/max ms ") })
-        #expect(latency.split(separator: "/").count == 5)
-        let ended = try await clock.ending()
-        #expect(ended.status == 0, "\(ended.complaints)")
-        try await relay.stop()
+    @Test("The clock ticks, and the subscriber measures its latency")
+    func clock() async throws {
+        try await atOnce([18, 16, 14]) { draft in
+            let relay = try await RunningRelay()
+            let common = [relay.url, "--fingerprint", relay.fingerprint, "--drafts", "\(draft)"] + Self.track
+            let clock = try ChildProcess(["clock"] + common + ["--interval", "0.1", "--duration", "3"])
+            let subscriber = try ChildProcess(["sub"] + common + ["--wait", "20", "--duration", "1.5", "--stats"])
+            let ending = try await subscriber.ending()
+            #expect(ending.status == 0, "\(ending.complaints)")
+            let ticks = ending.output.split(separator: "\n")
+            #expect(ticks.count >= 8)
+            #expect(ticks == ticks.sorted())
+            let latency = try #require(ending.complaintLines.first { $0.hasPrefix("latency min/p50/max ms ") })
+            #expect(latency.split(separator: "/").count == 5)
+            let ended = try await clock.ending()
+            #expect(ended.status == 0, "\(ended.complaints)")
+            try await relay.stop()
+        }
     }
 
     @Test("When the publisher leaves in the middle the subscriber fails, and leaves nothing")

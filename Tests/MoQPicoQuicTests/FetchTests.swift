@@ -6,6 +6,7 @@ import MoQRelay
 import MoQWire
 import PacketLoop
 import PicoQuic
+import TestSupport
 import Testing
 
 /// FETCH through a relay that remembers, all of it over QUIC on loopback.
@@ -193,31 +194,32 @@ struct FetchTests {
 
     @Test(
         "Who joins a track of 1,000 objects a second late gets every object from the group on that it asked for",
-        arguments: DraftProfile.all,
-        DraftProfile.all
+        arguments: DraftProfile.all
     )
-    func seam(publisher: DraftProfile, subscriber: DraftProfile) async throws {
-        let plan = NumberedTrack.Plan(groupSize: 20, end: 3_000, interval: .milliseconds(1), endsTrack: true)
-        var scene = try await Scene(plan, publisher: publisher.version, viewer: subscriber.version)
-        let journal = Journal()
-        let client = try await scene.connect(subscriber.version, journal: journal)
-        await scene.atViewer.wait { $0.live.count >= 1_000 }
-        try await Self.join(client, from: .groupsBack(10), journal: journal)
-        await journal.wait { $0.trackEnds == 1 && $0.fetchOutcomes.count == 1 }
-        let facts = journal.facts
-        #expect(facts.fetchOutcomes == [.complete])
-        #expect(facts.fetchGaps == 0)
-        #expect(facts.resets == 0)
-        let largest = try #require(facts.subscribeLargest)
-        let first = try #require(facts.fetched.first?.location)
-        #expect(first == Location(group: largest.group - 10, object: 0))
-        #expect(facts.fetched.last?.location == largest)
-        // Streams of different groups arrive side by side, so only within a group the order of the live part is given.
-        let live = facts.live.enumerated().sorted {
-            ($0.element.location.group, $0.offset) < ($1.element.location.group, $1.offset)
+    func seam(publisher: DraftProfile) async throws {
+        try await atOnce(DraftProfile.all) { subscriber in
+            let plan = NumberedTrack.Plan(groupSize: 20, end: 3_000, interval: .milliseconds(1), endsTrack: true)
+            var scene = try await Scene(plan, publisher: publisher.version, viewer: subscriber.version)
+            let journal = Journal()
+            let client = try await scene.connect(subscriber.version, journal: journal)
+            await scene.atViewer.wait { $0.live.count >= 1_000 }
+            try await Self.join(client, from: .groupsBack(10), journal: journal)
+            await journal.wait { $0.trackEnds == 1 && $0.fetchOutcomes.count == 1 }
+            let facts = journal.facts
+            #expect(facts.fetchOutcomes == [.complete])
+            #expect(facts.fetchGaps == 0)
+            #expect(facts.resets == 0)
+            let largest = try #require(facts.subscribeLargest)
+            let first = try #require(facts.fetched.first?.location)
+            #expect(first == Location(group: largest.group - 10, object: 0))
+            #expect(facts.fetched.last?.location == largest)
+            // Streams of different groups arrive side by side, so only within a group the order of the live part is given.
+            let live = facts.live.enumerated().sorted {
+                ($0.element.location.group, $0.offset) < ($1.element.location.group, $1.offset)
+            }
+            let received = facts.fetched + live.map(\.element)
+            #expect(received == plan.objects.filter { $0.location >= first }, "\(subscriber.version)")
+            try await scene.close()
         }
-        let received = facts.fetched + live.map(\.element)
-        #expect(received == plan.objects.filter { $0.location >= first })
-        try await scene.close()
     }
 }

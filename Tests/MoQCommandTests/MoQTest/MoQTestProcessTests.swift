@@ -1,6 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 import Foundation
+import TestSupport
 import Testing
 
 @testable import MoQCommand
@@ -19,27 +20,29 @@ struct MoQTestProcessTests {
         return (origin, ["test-client", url, "--fingerprint", fingerprint])
     }
 
-    private func stop(_ origin: ChildProcess) async throws {
+    private static func stop(_ origin: ChildProcess) async throws {
         origin.send(SIGTERM)
         let ending = try await origin.ending(within: 10)
         #expect(ending.status == 0, "\(ending.complaints)")
         #expect(ending.complaints.isEmpty)
     }
 
-    @Test("A relay brings every object of the suite", arguments: [18, 16, 14])
-    func suite(draft: Int) async throws {
-        let relay = try await RunningRelay("--drafts", "\(draft)")
-        let common = [relay.url, "--fingerprint", relay.fingerprint]
-        let origin = try ChildProcess(["test-origin"] + common, input: Data())
-        _ = try await origin.outputLine(after: "announced moq-test-00 to ")
-        let client = try ChildProcess(["test-client"] + common + ["--suite"], input: Data())
-        let ending = try await client.ending(within: 60)
-        #expect(ending.status == 0, "\(ending.complaints)\(ending.output)")
-        let good = ending.output.split(separator: "\n").filter { $0.hasPrefix("ok   subscribe moq-test-00/") }
-        #expect(good.count == MoQTestSuite.tuples.count)
-        #expect(good.allSatisfy { $0.hasSuffix(", draft \(draft)") })
-        try await self.stop(origin)
-        try await relay.stop()
+    @Test("A relay brings every object of the suite")
+    func suite() async throws {
+        try await atOnce([18, 16, 14]) { draft in
+            let relay = try await RunningRelay("--drafts", "\(draft)")
+            let common = [relay.url, "--fingerprint", relay.fingerprint]
+            let origin = try ChildProcess(["test-origin"] + common, input: Data())
+            _ = try await origin.outputLine(after: "announced moq-test-00 to ")
+            let client = try ChildProcess(["test-client"] + common + ["--suite"], input: Data())
+            let ending = try await client.ending(within: 60)
+            #expect(ending.status == 0, "draft \(draft): \(ending.complaints)\(ending.output)")
+            let good = ending.output.split(separator: "\n").filter { $0.hasPrefix("ok   subscribe moq-test-00/") }
+            #expect(good.count == MoQTestSuite.tuples.count, "draft \(draft)")
+            #expect(good.allSatisfy { $0.hasSuffix(", draft \(draft)") })
+            try await Self.stop(origin)
+            try await relay.stop()
+        }
     }
 
     @Test("A listening origin answers SUBSCRIBE, FETCH and subscriptions to namespaces", arguments: [18, 16, 14])
@@ -54,7 +57,7 @@ struct MoQTestProcessTests {
             #expect(ending.status == 0, "\(options): \(ending.complaints)\(ending.output)")
             #expect(ending.output.hasPrefix("ok   "), "\(ending.output)")
         }
-        try await self.stop(origin)
+        try await Self.stop(origin)
     }
 
     @Test("Reports as JSON have the figures and the differences")
@@ -76,7 +79,7 @@ struct MoQTestProcessTests {
         let refusal = try JSONSerialization.jsonObject(with: Data(refused.output.utf8)) as? [String: Any]
         #expect(refusal?["ok"] as? Bool == false)
         #expect((refusal?["mismatches"] as? [String])?.first?.contains("do not fit into datagrams") == true)
-        try await self.stop(origin)
+        try await Self.stop(origin)
     }
 
     @Test("An origin without its relay says so")
