@@ -26,6 +26,10 @@ package enum TestBuild {
         Int((Double(usual) * self.patience).rounded(.up))
     }
 
+    /// Whether what is left in the end is a finding: with the address sanitizer.
+    package static let findsLeaks =
+        ProcessInfo.processInfo.environment["ASAN_OPTIONS"]?.contains("detect_leaks=1") ?? false
+
     /// Whether a sanitizer runs along.
     package static var isSanitized: Bool { self.patience > 1 }
 }

@@ -106,14 +106,16 @@ struct ShardThreadTests {
             }
         }
         for site in sites {
+            try await site.loop.run { site.value.relay.close() }
+        }
+        for site in sites {
+            try await Self.wait(site, for: "the end of all sessions") { site in
+                site.relay.peers.isEmpty && site.clients.allSatisfy(\.isClosed)
+            }
             try await site.loop.run {
-                site.value.relay.close()
                 site.value.clients = []
                 site.value.subscribed = []
             }
-        }
-        for site in sites {
-            try await Self.wait(site, for: "the end of all sessions") { $0.relay.peers.isEmpty }
         }
         sites = []
         relays = []
@@ -122,7 +124,10 @@ struct ShardThreadTests {
         }
     }
 
-    @Test("A shard whose thread ends is noticed by the others")
+    @Test(
+        "A shard whose thread ends is noticed by the others",
+        .disabled(if: TestBuild.findsLeaks, "nobody can take apart what such a thread leaves behind")
+    )
     func threadEnds() async throws {
         let threads = [LoopThread(label: "shard-0"), LoopThread(label: "shard-1")]
         var relays: [LoopBound<MoQRelay>] = []
