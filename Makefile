@@ -21,16 +21,16 @@ demo: ## build everything, send a file and a live track through a relay (FILE=pa
 test: ## everything that must hold: layering, format, build, all tests, interop
 	@Scripts/test
 
-# SKIP=pattern leaves tests out of the three below.
-skip = $(if $(SKIP),--skip '$(SKIP)')
+# ONLY='Target Target.Suite' builds and runs only these in the three below.
+only = $(if $(ONLY),--only '$(ONLY)')
 test-asan: ## all tests with the address sanitizer: memory, leaks, undefined behaviour of C
-	@Scripts/test --variant asan $(skip)
+	@Scripts/test --variant asan $(only)
 
 test-tsan: ## all tests with the thread sanitizer: data races
-	@Scripts/test --variant tsan $(skip)
+	@Scripts/test --variant tsan $(only)
 
 test-threadcheck: ## all tests with a picoquic that aborts when it is called on two threads
-	@Scripts/test --variant threadcheck $(skip)
+	@Scripts/test --variant threadcheck $(only)
 
 # SECONDS is a variable of bash too, which would begin to count there.
 unexport SECONDS

@@ -223,3 +223,9 @@ let package = Package(
         ),
     ]
 )
+
+// `Scripts/test --only` builds the product with all tests, which is then made of these targets.
+if let names = Context.environment["MOQINGBIRD_TEST_TARGETS"] {
+    let wanted = Set(names.split(separator: " ").map(String.init))
+    package.targets.removeAll { $0.isTest && !wanted.contains($0.name) }
+}
