@@ -90,6 +90,43 @@ struct SlowSubscriberTests {
         harness.expectNothingLive()
     }
 
+    @Test("A publisher whose open subgroups have too much together is told when they are empty", arguments: Variant.all)
+    func openSubgroups(variant: Variant) throws {
+        var configuration = MoQSessionConfiguration()
+        configuration.trackHighWatermark = 100_000
+        configuration.trackLowWatermark = 50_000
+        let harness = Harness.established(variant, configuration: configuration)
+        let consumer = CollectingConsumer()
+        let (_, publisher) = try harness.subscribe(consumer: consumer)
+        let delegate = RecordingDelegate()
+        publisher.delegate = delegate
+        var subgroups: [any SubgroupConsumer] = []
+        for group in UInt64(0)..<4 {
+            subgroups.append(try #require(publisher.beginSubgroup(SubgroupDescription(group: group))))
+        }
+        for subgroup in subgroups {
+            subgroup.send(0, pattern(1))
+        }
+        harness.run(.seconds(5))
+        for round in UInt64(1)...2 {
+            // The streams are open already, and none is above a watermark of its own.
+            for subgroup in subgroups {
+                subgroup.send(round, pattern(60_000))
+            }
+            #expect(publisher.isAboveHighWatermark)
+            harness.run(.seconds(5))
+            #expect(!publisher.isAboveHighWatermark)
+            #expect(delegate.drains == Int(round))
+        }
+        for subgroup in subgroups {
+            subgroup.finish()
+        }
+        publisher.end()
+        harness.run(.seconds(5))
+        #expect(delegate.ends == [.finished])
+        harness.expectNothingLive()
+    }
+
     @Test("When no stream can be had, the subscriber is too far behind", arguments: Variant.all)
     func streamLimit(variant: Variant) throws {
         var link = InMemoryLinkConfiguration()
