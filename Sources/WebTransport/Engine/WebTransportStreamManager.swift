@@ -24,7 +24,9 @@ public final class WebTransportStreamManager {
     /// not be counted when it is used.
     let transport: any WebTransportStreamBackend
     private(set) var isConnected = true
-    var slots: [StreamSlot] = []
+    // Without a check of exclusive access, which each packet would pay for several times. Nobody is called while a slot
+    // changes: who takes a stream out of its slot holds it, so that not even its end comes there.
+    @safe @exclusivity(unchecked) var slots: [StreamSlot] = []
     var freeSlots: [Int] = []
     var counters = WebTransportStatistics()
 

@@ -12,7 +12,8 @@ public final class ReceiveStream {
 
     /// Its session's manager, for as long as the stream is not over.
     var manager: WebTransportStreamManager?
-    var buffer = IngressBuffer()
+    // Without a check of exclusive access, as the queue of a ``SendStream``: the buffer calls nobody.
+    @safe @exclusivity(unchecked) var buffer = IngressBuffer()
     /// Whether the peer opened the stream and the handler has not been told yet.
     var needsNotification: Bool
     /// Whether the handler is being told: delivery waits until it returns.

@@ -17,7 +17,8 @@ public final class SendStream {
     /// when it is used; what it kept in turn it lets go of itself.
     private let owner: WebTransportStreamManager
     private var isAttached = true
-    var queue = EgressQueue()
+    // Without a check of exclusive access, which each packet would pay for several times: the queue calls nobody.
+    @safe @exclusivity(unchecked) var queue = EgressQueue()
     /// Whether the transport knows that there is something to send.
     var isActive = false
     var isAboveOwnWatermark = false
