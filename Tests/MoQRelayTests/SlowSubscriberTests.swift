@@ -1,10 +1,10 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
-import Foundation
 import MoQ
 import MoQRelay
 import MoQWire
 import PacketLoop
+import TestSupport
 import Testing
 import WebTransport
 import WebTransportInMemory
@@ -173,24 +173,15 @@ struct SlowSubscriberTests {
             one.subscription?.pause()
         }
         let stream = try #require(publisher.tracks.first?.open(group: 0))
-        let before = Self.residentBytes()
+        let before = ResidentMemory.byteCount
         stream.send(object: 0, size: size)
         stream.finish()
         world.advance(.seconds(3))
         let queued = clients.map(Self.queued).reduce(0, +)
-        let growth = Self.residentBytes() - before
+        let growth = ResidentMemory.byteCount - before
         #expect(queued > subscriberCount * (7 << 20))
         // Copies would take all of it. Half leaves room for what other tests do in the process at the same time.
         #expect(growth < queued / 2, "\(growth) bytes more for \(queued) bytes queued")
         world.closeAll()
-    }
-
-    private static func residentBytes() -> Int {
-        guard let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8),
-            let pages = text.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
-        else {
-            return 0
-        }
-        return pages * 4_096
     }
 }

@@ -4,7 +4,6 @@
 import CLoopSupport
 import CPicoquic
 import CPicoquicShims
-import Foundation
 import Glibc
 import PacketLoop
 import TestSupport
@@ -72,7 +71,7 @@ struct FloodTests {
         let stream = try await link.send(bytes)
         await link.witness.wait { $0.finished.contains(stream) || !$0.closes.isEmpty }
         first.finish()
-        let before = Self.residentBytes
+        let before = ResidentMemory.byteCount
 
         let flood = try Flood(at: port, limit: Self.many, seed: 2)
         var streams: [UInt64] = []
@@ -110,15 +109,8 @@ struct FloodTests {
         #expect(seen.connectionsCreated == 1)
         // A sanitizer keeps what has been freed.
         if !TestBuild.isSanitized {
-            #expect(Self.residentBytes - before < Self.growth)
+            #expect(ResidentMemory.byteCount - before < Self.growth)
         }
-    }
-
-    /// The memory that this process has.
-    private static var residentBytes: Int {
-        let text = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
-        let pages = text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
-        return pages * Int(sysconf(CInt(_SC_PAGESIZE)))
     }
 
     @Test("A flood at one address of a server keeps nobody waiting at the other")
