@@ -31,6 +31,7 @@ final class StageTransport: WebTransportSession {
     }
 
     deinit {
+        self.manager.session = nil
         unsafe self.waste.deallocate()
     }
 
