@@ -14,8 +14,7 @@ extension PicoQuicWebTransport: QUICConnectionDelegate {
             self.backend.hasUntoldLimits = false
             self.manager.repeatReceiveLimits()
         }
-        guard !self.isConfirmed else { return }
-        self.isConfirmed = true
+        guard self.confirm() else { return }
         self.manager.transportConfirmed()
     }
 

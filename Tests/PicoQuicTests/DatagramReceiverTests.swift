@@ -45,15 +45,7 @@ struct DatagramReceiverTests {
         for index in 0..<20 as Range<UInt8> {
             bytes += [UInt8](repeating: index, count: index < 19 ? 1_000 : 300)
         }
-        var message = unsafe cls_message()
-        unsafe message.segment = 1_000
-        unsafe message.to = try #require(SocketAddress(host: "127.0.0.1", port: socket.port)).raw
-        let outcome = unsafe bytes.withUnsafeBufferPointer { buffer in
-            unsafe message.bytes = buffer.baseAddress
-            unsafe message.count = buffer.count
-            return unsafe cls_send(sender.descriptor, &message, 1)
-        }
-        #expect(outcome == 1)
+        try sender.send(bytes, segment: 1_000, toLocal: socket.port)
         let datagrams = try self.receive(20, socket, from: sender)
         #expect(datagrams.map(\.count) == [Int](repeating: 1_000, count: 19) + [300])
         #expect(datagrams.map(\.first) == (0..<20).map { UInt8($0) })
@@ -67,14 +59,7 @@ struct DatagramReceiverTests {
         let sizes = (1...30).map { $0 * 47 }
         for size in sizes {
             let bytes = [UInt8](repeating: UInt8(truncatingIfNeeded: size), count: size)
-            var message = unsafe cls_message()
-            unsafe message.to = try #require(SocketAddress(host: "127.0.0.1", port: socket.port)).raw
-            let outcome = unsafe bytes.withUnsafeBufferPointer { buffer in
-                unsafe message.bytes = buffer.baseAddress
-                unsafe message.count = buffer.count
-                return unsafe cls_send(sender.descriptor, &message, 1)
-            }
-            #expect(outcome == 1)
+            try sender.send(bytes, toLocal: socket.port)
         }
         #expect(try self.receive(30, socket, from: sender).map(\.count) == sizes)
     }

@@ -204,16 +204,7 @@ struct SystemFeatureTests {
             try UDPSocket.open(SocketPlan(address: .loopback(port: 0), bufferSize: 1 << 20), ecn: 1, features: sending)
                 .first
         )
-        let bytes = [UInt8](repeating: 0, count: 20_000)
-        var message = unsafe cls_message()
-        unsafe message.segment = 1_000
-        unsafe message.to = try #require(SocketAddress(host: "127.0.0.1", port: socket.port)).raw
-        let outcome = unsafe bytes.withUnsafeBufferPointer { buffer in
-            unsafe message.bytes = buffer.baseAddress
-            unsafe message.count = buffer.count
-            return unsafe cls_send(sender.descriptor, &message, 1)
-        }
-        #expect(outcome == 1)
+        try sender.send([UInt8](repeating: 0, count: 20_000), segment: 1_000, toLocal: socket.port)
         let receiver = try DatagramReceiver()
         var arrival = Arrival()
         var last: UnsafeMutablePointer<UInt8>?

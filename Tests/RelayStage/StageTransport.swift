@@ -8,11 +8,7 @@ import WebTransport
 ///
 /// So a measurement contains what belongs to the session and above, and no link.
 @safe
-final class StageTransport: WebTransportSession {
-    let negotiatedProtocol: String? = nil
-    let localAddress = "stage"
-    let peerAddress = "stage"
-    let manager: WebTransportStreamManager
+final class StageTransport: ManagedWebTransportSession {
     private let backend: StageBackend
     /// Where bytes go that nobody wants.
     private let waste: UnsafeMutableRawBufferPointer
@@ -21,17 +17,17 @@ final class StageTransport: WebTransportSession {
 
     init(role: WebTransportRole, loop: PacketLoop) {
         self.backend = StageBackend(role: role, loop: loop)
-        self.manager = WebTransportStreamManager(
-            role: role,
-            configuration: WebTransportConfiguration(),
-            backend: self.backend
-        )
         unsafe self.waste = .allocate(byteCount: 64 << 10, alignment: 16)
-        self.manager.session = self
+        super.init(
+            manager: WebTransportStreamManager(
+                role: role,
+                configuration: WebTransportConfiguration(),
+                backend: self.backend
+            )
+        )
     }
 
     deinit {
-        self.manager.session = nil
         unsafe self.waste.deallocate()
     }
 
@@ -141,57 +137,5 @@ final class StageTransport: WebTransportSession {
                 backend.hasDatagrams = false
             }
         }
-    }
-
-    // MARK: WebTransportSession
-
-    var role: WebTransportRole { self.manager.role }
-    var handler: (any WebTransportHandler)? {
-        get { self.manager.handler }
-        set { self.manager.handler = newValue }
-    }
-    var maximumDatagramSize: Int { self.manager.maximumDatagramSize }
-    var queuedByteCount: Int { self.manager.queuedByteCount }
-    var statistics: WebTransportStatistics { self.manager.statistics }
-
-    func openUnidirectionalStream(priority: StreamPriority) throws(WebTransportError) -> SendStream {
-        try self.manager.openUnidirectionalStream(priority: priority)
-    }
-
-    func openBidirectionalStream(priority: StreamPriority) throws(WebTransportError) -> BidirectionalStream {
-        try self.manager.openBidirectionalStream(priority: priority)
-    }
-
-    func streamCredit(unidirectional: Bool) -> Int {
-        self.manager.streamCredit(unidirectional: unidirectional)
-    }
-
-    func waitForStreamCredit(unidirectional: Bool) async throws(WebTransportError) {
-        try await self.manager.waitForStreamCredit(unidirectional: unidirectional)
-    }
-
-    func drain() {
-        self.manager.drain()
-    }
-
-    func waitUntilDrained() async throws(WebTransportError) {
-        try await self.manager.waitUntilDrained()
-    }
-
-    func sendDatagram(_ bytes: Bytes, lifetime: Duration?, order: DatagramOrder) throws(WebTransportError) {
-        try self.manager.sendDatagram(bytes, lifetime: lifetime, order: order)
-    }
-
-    func sendDatagram(
-        header: RawSpan,
-        payload: Bytes,
-        lifetime: Duration?,
-        order: DatagramOrder
-    ) throws(WebTransportError) {
-        try self.manager.sendDatagram(header: header, payload: payload, lifetime: lifetime, order: order)
-    }
-
-    func close(code: UInt64, reason: String) {
-        self.manager.close(code: code, reason: reason)
     }
 }

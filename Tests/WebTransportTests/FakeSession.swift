@@ -3,61 +3,13 @@
 import WebTransport
 
 /// A session that forwards to a manager and has nothing below it but a `FakeBackend`.
-final class FakeSession: WebTransportSession {
+final class FakeSession: ManagedWebTransportSession {
     let backend = FakeBackend()
-    let manager: WebTransportStreamManager
-    let negotiatedProtocol: String? = nil
-    let localAddress = ""
-    let peerAddress = ""
 
     init(_ configuration: WebTransportConfiguration = WebTransportConfiguration()) {
-        self.manager = WebTransportStreamManager(role: .client, configuration: configuration, backend: self.backend)
-        self.manager.session = self
-    }
-
-    deinit {
-        self.manager.session = nil
-    }
-
-    var role: WebTransportRole { .client }
-    var handler: (any WebTransportHandler)? {
-        get { self.manager.handler }
-        set { self.manager.handler = newValue }
-    }
-    var maximumDatagramSize: Int { self.manager.maximumDatagramSize }
-    var queuedByteCount: Int { self.manager.queuedByteCount }
-    var statistics: WebTransportStatistics { self.manager.statistics }
-
-    func openUnidirectionalStream(priority: StreamPriority) throws(WebTransportError) -> SendStream {
-        try self.manager.openUnidirectionalStream(priority: priority)
-    }
-
-    func openBidirectionalStream(priority: StreamPriority) throws(WebTransportError) -> BidirectionalStream {
-        try self.manager.openBidirectionalStream(priority: priority)
-    }
-
-    func streamCredit(unidirectional: Bool) -> Int {
-        self.manager.streamCredit(unidirectional: unidirectional)
-    }
-
-    func waitForStreamCredit(unidirectional: Bool) async throws(WebTransportError) {
-        try await self.manager.waitForStreamCredit(unidirectional: unidirectional)
-    }
-
-    func drain() {
-        self.manager.drain()
-    }
-
-    func waitUntilDrained() async throws(WebTransportError) {
-        try await self.manager.waitUntilDrained()
-    }
-
-    func sendDatagram(_ bytes: Bytes, lifetime: Duration?, order: DatagramOrder) throws(WebTransportError) {
-        try self.manager.sendDatagram(bytes, lifetime: lifetime, order: order)
-    }
-
-    func close(code: UInt64, reason: String) {
-        self.manager.close(code: code, reason: reason)
+        super.init(
+            manager: WebTransportStreamManager(role: .client, configuration: configuration, backend: self.backend)
+        )
     }
 
     /// Asks a stream for bytes as a transport would.

@@ -28,6 +28,24 @@ struct StreamManagerEndTests {
         #expect(recorder.events == ["data 1 fin", "reset 4", "close 0", "reader closed"])
     }
 
+    @Test("what comes after its session has gone is told to nobody")
+    func withoutSession() throws {
+        let recorder = Recorder()
+        let manager: WebTransportStreamManager
+        let token: StreamToken
+        do {
+            let session = FakeSession()
+            session.handler = recorder
+            manager = session.manager
+            token = try #require(manager.acceptStream(self.serverUni))
+        }
+        unsafe manager.receivedDatagram([1].span.bytes)
+        unsafe manager.received([1].span.bytes, isFinished: false, on: token)
+        manager.transportClosed(WebTransportCloseInfo(origin: .transport(.idleTimeout)))
+        #expect(recorder.opened.isEmpty)
+        #expect(recorder.events.isEmpty)
+    }
+
     @Test("the end is told once: streams, readers, then the handler, which is let go")
     func end() throws {
         let session = FakeSession()

@@ -152,7 +152,9 @@ final class IngressFetch: ReceiveStreamReader {
             self.receiver?.consumer?.endRange(gap, through: location)
         case .payload(let count, _):
             self.session.totals.payloadBytesReceived &+= UInt64(count)
-            self.receiver?.consumer?.receive(payload: self.stream.keep(bytes.extracting(first: count)))
+            let payload = bytes.extracting(first: count)
+            let kept = self.stream.keep(payload, followedBy: self.parser.remainingPayload)
+            self.receiver?.consumer?.receive(payload: kept)
         case .needMore:
             break
         }

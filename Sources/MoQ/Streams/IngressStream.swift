@@ -174,7 +174,7 @@ final class IngressStream: ReceiveStreamReader {
                     if case .needMore = event {
                         break reading
                     }
-                    self.handle(event, rest)
+                    self.handle(event, rest, remainingPayload: parser.remainingPayload)
                     offset += consumed
                 }
             }
@@ -208,7 +208,7 @@ final class IngressStream: ReceiveStreamReader {
         }
     }
 
-    private func handle(_ event: SubgroupStreamParser.Event, _ bytes: RawSpan) {
+    private func handle(_ event: SubgroupStreamParser.Event, _ bytes: RawSpan, remainingPayload: UInt64) {
         switch event {
         case .header(let header):
             self.header = header
@@ -234,7 +234,8 @@ final class IngressStream: ReceiveStreamReader {
                     try integrity.complete(watch)
                 }
             if isSound {
-                self.consumer?.receive(payload: self.stream.keep(payload))
+                let kept = self.stream.keep(payload, followedBy: remainingPayload)
+                self.consumer?.receive(payload: kept)
             }
         case .needMore:
             break

@@ -34,8 +34,11 @@ struct ObjectAssembly {
             return nil
         }
         self.missing -= UInt64(part.count)
-        self.parts.append(part)
-        self.heldByteCount += part.count + Self.partOverhead
+        self.heldByteCount += part.count
+        if self.parts.isEmpty || !self.parts[self.parts.count - 1].extend(by: part) {
+            self.parts.append(part)
+            self.heldByteCount += Self.partOverhead
+        }
         guard self.missing == 0 else {
             return nil
         }

@@ -5,8 +5,8 @@ import WebTransport
 
 /// One object in the relay's memory, possibly still arriving. (loop)
 ///
-/// The payload is kept by reference, in the parts in which it arrived, which are those that the subscribers' queues hold;
-/// only where they are too many they are joined.
+/// The payload is kept by reference, in the parts in which it arrived, which are those that the subscribers' queues hold. Parts
+/// that share their memory are one; where there are still too many they are joined.
 final class CachedObject {
     /// The longest payload that is remembered. What is longer is forwarded live, and not known afterwards.
     static let maximumPayload: UInt64 = 16 << 20
@@ -68,25 +68,37 @@ final class CachedObject {
         guard self.state == .arriving, UInt64(part.count) <= self.missing else {
             return
         }
-        if 1 + self.otherParts.count >= Self.maximumParts(ofLength: self.header.payloadLength) {
-            let parts = self.parts
-            var whole: [UInt8] = []
-            whole.reserveCapacity(parts.reduce(0) { $0 + $1.count })
-            for part in parts {
-                part.append(to: &whole)
-            }
-            self.firstPart = Bytes(whole)
-            self.otherParts = []
-        }
-        if self.firstPart == nil {
+        if self.missing == self.header.payloadLength {
             self.firstPart = part
-        } else {
+        } else if !self.extendLastPart(by: part) {
+            self.joinTooManyParts()
             self.otherParts.append(part)
         }
         self.missing -= UInt64(part.count)
         if self.missing == 0 {
             self.settle(.complete)
         }
+    }
+
+    private func extendLastPart(by part: Bytes) -> Bool {
+        if self.otherParts.isEmpty {
+            return self.firstPart?.extend(by: part) ?? false
+        }
+        return self.otherParts[self.otherParts.count - 1].extend(by: part)
+    }
+
+    private func joinTooManyParts() {
+        guard 1 + self.otherParts.count >= Self.maximumParts(ofLength: self.header.payloadLength) else {
+            return
+        }
+        let parts = self.parts
+        var whole: [UInt8] = []
+        whole.reserveCapacity(parts.reduce(0) { $0 + $1.count })
+        for part in parts {
+            part.append(to: &whole)
+        }
+        self.firstPart = Bytes(whole)
+        self.otherParts = []
     }
 
     /// Nothing more will come. Does nothing when the object is complete.

@@ -41,6 +41,11 @@ public struct FetchStreamParser: Sendable {
         self.propertiesLimit = max(0, propertiesLimit)
     }
 
+    /// How much payload of the object that has begun is still to come; 0 between objects.
+    public var remainingPayload: UInt64 {
+        if case .payload(let remaining) = self.state { remaining } else { 0 }
+    }
+
     /// Reads the next event from the start of `bytes`.
     ///
     /// - Returns: the event and how many bytes it took. The bytes of a payload event are the first `consumed` ones.

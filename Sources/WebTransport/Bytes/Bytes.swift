@@ -36,20 +36,17 @@ public struct Bytes: @unchecked Sendable {
             return
         }
         let storage = BytesStorage.allocate(capacity: count)
-        unsafe span.withUnsafeBytes { source in
-            if let base = source.baseAddress {
-                unsafe storage.base.copyMemory(from: base, byteCount: count)
-            }
-        }
+        unsafe span.copy(to: storage.base)
         self.init(storage: storage, offset: 0, count: count)
     }
 
     /// Copies two spans, one behind the other.
     init(joining first: RawSpan, _ second: RawSpan) {
-        self.init(capacity: first.byteCount + second.byteCount) { output in
-            output.append(contentsOf: first)
-            output.append(contentsOf: second)
-        }
+        let count = first.byteCount + second.byteCount
+        let storage = BytesStorage.allocate(capacity: count)
+        unsafe first.copy(to: storage.base)
+        unsafe second.copy(to: storage.base + first.byteCount)
+        self.init(storage: storage, offset: 0, count: count)
     }
 
     /// Copies the bytes of an array.
@@ -113,6 +110,18 @@ public struct Bytes: @unchecked Sendable {
         let distance = unsafe part.withUnsafeBytes { Int(bitPattern: $0.baseAddress) &- start }
         guard distance >= 0, part.byteCount <= self.count, distance <= self.count - part.byteCount else { return nil }
         return self.slice(distance..<distance + part.byteCount)
+    }
+
+    /// Covers `next` as well, without copying anything, when that is what lies right behind in the same storage. Returns whether
+    /// it does; nothing changes when it does not.
+    package mutating func extend(by next: Bytes) -> Bool {
+        guard self.storage === next.storage, self.offset + self.count == next.offset,
+            let storage = self.storage
+        else {
+            return false
+        }
+        self = Bytes(storage: storage, offset: self.offset, count: self.count + next.count)
+        return true
     }
 
     /// The first `length` bytes, or all if there are fewer.

@@ -7,6 +7,15 @@ extension RawSpan {
         return unsafe self.unsafeLoad(fromUncheckedByteOffset: position, as: UInt8.self)
     }
 
+    /// Copies all bytes to memory that has room for them.
+    func copy(to target: UnsafeMutableRawPointer) {
+        unsafe self.withUnsafeBytes { source in
+            if let base = source.baseAddress {
+                unsafe target.copyMemory(from: base, byteCount: source.count)
+            }
+        }
+    }
+
     /// Whether both spans hold the same bytes.
     package func hasSameBytes(as other: RawSpan) -> Bool {
         unsafe self.withUnsafeBytes { left in
@@ -22,18 +31,6 @@ extension [UInt8] {
     package mutating func append(contentsOf span: RawSpan) {
         unsafe span.withUnsafeBytes { buffer in
             unsafe self.append(contentsOf: buffer)
-        }
-    }
-}
-
-extension OutputRawSpan {
-    /// Adds a copy of the bytes of a span to the end; there must be room for them.
-    @_lifetime(self: copy self)
-    mutating func append(contentsOf span: RawSpan) {
-        var index = 0
-        while index < span.byteCount {
-            self.append(span.byte(at: index))
-            index += 1
         }
     }
 }

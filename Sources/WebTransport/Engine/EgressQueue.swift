@@ -59,11 +59,7 @@ struct EgressQueue {
         self.makeRoomInTail(for: count)
         guard let target = unsafe self.tail?.base else { return }
         let offset = self.tailUsed
-        unsafe span.withUnsafeBytes { source in
-            if let base = source.baseAddress {
-                unsafe (target + offset).copyMemory(from: base, byteCount: count)
-            }
-        }
+        unsafe span.copy(to: target + offset)
         self.tailUsed = offset + count
         self.byteCount += count
         let end = self.chunks.count - 1
@@ -75,8 +71,16 @@ struct EgressQueue {
     }
 
     private mutating func appendChunk(of bytes: Bytes) {
-        self.chunks.append(Chunk(storage: bytes.storage, offset: bytes.offset, count: bytes.count))
         self.byteCount += bytes.count
+        let end = self.chunks.count - 1
+        if end >= 0, self.chunks[end].storage === bytes.storage,
+            self.chunks[end].offset + self.chunks[end].count == bytes.offset
+        {
+            // The next piece of one block.
+            self.chunks[end].count += bytes.count
+        } else {
+            self.chunks.append(Chunk(storage: bytes.storage, offset: bytes.offset, count: bytes.count))
+        }
     }
 
     /// Sees to it that the packing buffer has room for `count` more bytes; a new one is larger than the one before it.

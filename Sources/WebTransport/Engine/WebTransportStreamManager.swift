@@ -2,8 +2,8 @@
 
 /// The streams, queues, windows and datagrams of one session, independent of the transport that carries them.
 ///
-/// A transport's session object owns a manager, forwards its public calls to it, and reports events from below to it; the
-/// manager calls the transport through `WebTransportStreamBackend`. Confined to the loop. Whatever calls out (to handler,
+/// A transport's session is a `ManagedWebTransportSession`, which owns a manager and forwards its public calls to it; the
+/// transport reports events from below to the manager, which calls the transport through `WebTransportStreamBackend`. Confined to the loop. Whatever calls out (to handler,
 /// readers, delegates) has finished its own change before, so that every callback may call anything.
 ///
 ///     session API ──► manager ──ready, reset, stop, limits──► backend ──► transport
@@ -14,9 +14,9 @@ public final class WebTransportStreamManager {
     public let role: WebTransportRole
     /// The bounds of the session.
     public let configuration: WebTransportConfiguration
-    /// The session that callbacks name. Its owner keeps it alive until the end was told. The session takes itself out when
-    /// it goes: a weak reference would do that too, and make each call on the session slower.
-    public unowned var session: (any WebTransportSession)?
+    /// The session that callbacks name. Its owner keeps it alive until the end was told. It takes itself out when it goes: a weak
+    /// reference would do that too, and make each call on the session slower.
+    unowned var session: (any WebTransportSession)?
     /// The end of the session, when it is over.
     public private(set) var closeInfo: WebTransportCloseInfo?
 

@@ -35,6 +35,8 @@ public final class ReceiveStream {
     var isBeingRead = false
     /// What arrives at the moment, when it came by reference.
     var lent: Bytes?
+    // Without a check of exclusive access, as the buffer above, and for the same reason.
+    @safe @exclusivity(unchecked) private var block = BytesBlock()
     private var currentReader: (any ReceiveStreamReader)?
 
     /// The ways in which a stream ends.
@@ -86,9 +88,12 @@ public final class ReceiveStream {
 
     /// Makes a part of the bytes that the reader is being given last: by reference where they arrived so, and are enough to
     /// be worth it, and else with a copy.
-    public func keep(_ part: RawSpan) -> Bytes {
+    ///
+    /// `rest` is how many more bytes of the same whole, a payload, will be kept from this stream: its pieces share memory that
+    /// is set aside for up to sixteen like the first, and go when all are let go.
+    public func keep(_ part: RawSpan, followedBy rest: UInt64 = 0) -> Bytes {
         guard part.byteCount > EgressQueue.packLimit, let kept = self.lent?.slice(at: part) else {
-            return Bytes(copying: part)
+            return self.block.copy(part, followedBy: rest)
         }
         return kept
     }
@@ -115,6 +120,7 @@ public final class ReceiveStream {
     func takeReader() -> (any ReceiveStreamReader)? {
         let reader = self.currentReader
         self.currentReader = nil
+        self.block.removeAll()
         return reader
     }
 
