@@ -4,10 +4,14 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 #if defined(__linux__)
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -59,6 +63,15 @@ static int open_anonymous(const char *name) {
         fclose(file);
     }
     return fd;
+#endif
+}
+
+void cls_share_arena(void) {
+#if defined(__GLIBC__)
+    const char *tunables = getenv("GLIBC_TUNABLES");
+    if (getenv("MALLOC_ARENA_MAX") == NULL && (tunables == NULL || strstr(tunables, "glibc.malloc.arena_max") == NULL)) {
+        mallopt(M_ARENA_MAX, 1);
+    }
 #endif
 }
 

@@ -20,9 +20,9 @@ struct RunningRelay {
     }
 
     /// Starts a relay with a certificate of its own and waits until it can be connected to.
-    init(options arguments: [String]) async throws {
+    init(options arguments: [String], environment: [String: String] = [:]) async throws {
         let fixed = ["relay", "--listen", "127.0.0.1:0", "--self-signed"]
-        self.process = try ChildProcess(fixed + arguments, input: Data())
+        self.process = try ChildProcess(fixed + arguments, input: Data(), environment: environment)
         self.fingerprint = try await self.process.outputLine(after: "fingerprint sha-256 ")
         self.url = try await self.process.outputLine(after: "listening ")
     }

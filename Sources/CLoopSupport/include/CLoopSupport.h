@@ -41,6 +41,10 @@ enum {
 /// Returns 0 or a negative error number.
 int cls_use_precise_timers(void);
 
+/// Has all threads allocate from one arena, where the C library would give each thread one of its own (glibc; elsewhere
+/// nothing). What the environment says of arenas stands. For the time before there are threads.
+void cls_share_arena(void);
+
 /// Opens an anonymous file that is closed on exec, and writes all of `bytes` into it.
 /// Returns the descriptor, or -1 with errno set. Where the kernel has no memfd, an unlinked temporary file is used.
 int cls_anonymous_file(const char *name, const void *bytes, size_t count);
