@@ -17,8 +17,8 @@ final class LoopCell<Value>: Sendable {
         self.content.withLock { $0 }
     }
 
-    /// Has `body` called on the loop with the value, and waits until it calls its argument. Returns at once when there
-    /// is no value or the loop has ended.
+    /// Has `body` called on the loop with the value, and waits until it calls its argument, or until the loop has ended: then
+    /// nobody will. Returns at once when there is no value.
     func finish(_ body: @escaping @Sendable (Value, @escaping () -> Void) -> Void) async {
         guard let bound = self.bound else { return }
         let outcome = Outcome<Void>()
@@ -27,8 +27,12 @@ final class LoopCell<Value>: Sendable {
                 outcome.succeed(())
             }
         }
-        if isAccepted {
-            _ = try? await outcome.value()
+        guard isAccepted else { return }
+        let watch = Task {
+            await bound.loop.waitUntilStopped()
+            outcome.succeed(())
         }
+        _ = try? await outcome.value()
+        watch.cancel()
     }
 }

@@ -5,7 +5,7 @@ internal import MoQ
 internal import MoQWire
 
 /// `moq fetch`.
-struct FetchCommand: AsyncParsableCommand {
+struct FetchCommand: AsyncParsableCommand, OutputCommand {
     static let configuration = CommandConfiguration(
         commandName: "fetch",
         abstract: "Fetch what a track has published already.",

@@ -3,7 +3,7 @@
 internal import MoQWire
 
 /// What a fetch brought, for `--stats` and for deciding whether it was everything.
-struct FetchReport: Sendable {
+struct FetchReport: OutputReport {
     /// Objects.
     var objectCount: UInt64 = 0
     /// Bytes of payload.
@@ -33,6 +33,16 @@ struct FetchReport: Sendable {
             parts.append("of the live track \(loss)")
         }
         return parts.isEmpty ? nil : parts.joined(separator: ", ")
+    }
+
+    /// What came of the live track and is not in the output.
+    func notes(isFile: Bool) -> [String] {
+        self.live?.withheldDescription.map { [$0] } ?? []
+    }
+
+    /// Adds it to what `--stats` prints.
+    func add(to report: inout StatisticsReport) {
+        report.add(self)
     }
 
     /// What `--stats` says about it to people.

@@ -16,7 +16,7 @@ internal import WebTransport
 ///
 /// The publisher ends a joining fetch right before the subscription's first object, so that what is fetched and what is live
 /// make one whole when one is written behind the other.
-final class FetchingStage {
+final class FetchingStage: OutputStage {
     /// What was asked for.
     struct Wish: Sendable {
         /// The track.
@@ -63,13 +63,14 @@ final class FetchingStage {
         self.outcome = outcome
     }
 
-    /// Makes the handler of the session.
-    func makePeer() -> AskingPeer {
-        AskingPeer { [weak self] session in
+    /// Makes the handler of the session. Called once.
+    func attach() -> ClientEndpoint.Attachment {
+        let peer = AskingPeer { [weak self] session in
             self?.begin(session)
         } ended: { [outcome] closure in
             outcome.fail(CommandFailure("connection lost: \(closure)"))
         }
+        return ClientEndpoint.Attachment(handler: peer) { _ in }
     }
 
     /// What has been received so far.

@@ -3,7 +3,7 @@
 internal import MoQWire
 
 /// What a subscriber received, for `--stats` and for deciding whether it was everything.
-struct ReceptionReport: Sendable {
+struct ReceptionReport: OutputReport {
     /// Bytes of payload.
     var byteCount: UInt64 = 0
     /// Objects.
@@ -56,6 +56,25 @@ struct ReceptionReport: Sendable {
         guard count > 0 else { return nil }
         return
             "the output ends where objects were missing when the time was over; \(count) objects behind them are left out"
+    }
+
+    /// Where a file begins, if that is not the beginning of the track, and what came and is not in it.
+    func notes(isFile: Bool) -> [String] {
+        var notes: [String] = []
+        if isFile, let joined = self.joinedAfter {
+            notes.append(
+                "the track had begun earlier, what came up to group \(joined.group) object \(joined.object) is not in the output"
+            )
+        }
+        if let withheld = self.withheldDescription {
+            notes.append(withheld)
+        }
+        return notes
+    }
+
+    /// Adds it to what `--stats` prints.
+    func add(to report: inout StatisticsReport) {
+        report.add(self)
     }
 
     /// What `--stats` says about it to people.

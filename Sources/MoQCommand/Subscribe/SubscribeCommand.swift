@@ -3,7 +3,7 @@
 internal import ArgumentParser
 
 /// `moq sub`.
-struct SubscribeCommand: AsyncParsableCommand {
+struct SubscribeCommand: AsyncParsableCommand, OutputCommand {
     static let configuration = CommandConfiguration(
         commandName: "sub",
         abstract: "Subscribe to a track and write what arrives.",

@@ -6,7 +6,7 @@ internal import PacketLoop
 internal import WebTransport
 
 /// Everything of `moq sub` that lives on the loop: the subscription, and the way from it to the writer. (loop)
-final class SubscribingStage {
+final class SubscribingStage: OutputStage {
     /// What was asked for.
     struct Wish: Sendable {
         /// The track.
@@ -40,8 +40,14 @@ final class SubscribingStage {
         self.outcome = outcome
     }
 
-    /// Makes the handler of the session. Called once.
-    func makePeer() -> SubscribingPeer {
+    /// Makes the handler of the session, and keeps the session when it stands, to close it in order. Called once.
+    func attach() -> ClientEndpoint.Attachment {
+        ClientEndpoint.Attachment(handler: self.makePeer()) { session in
+            self.session = session
+        }
+    }
+
+    private func makePeer() -> SubscribingPeer {
         let outcome = self.outcome
         let limit = self.wish.reorderLimit
         let receiver = TrackReceiver(
@@ -79,13 +85,8 @@ final class SubscribingStage {
         return peer
     }
 
-    /// Keeps the session, to close it in order.
-    func add(_ session: MoQSession) {
-        self.session = session
-    }
-
     /// What has been received so far.
-    var reception: ReceptionReport {
+    var report: ReceptionReport {
         self.receiver?.report ?? ReceptionReport()
     }
 
