@@ -48,7 +48,7 @@ public struct LoopBound<Value>: @unchecked Sendable {
             }
             // From here on the parcel alone holds the value, so that its release on the loop is the last one.
             let parcel = Parcel(self.content.take())
-            self.loop.post { parcel.release() }
+            self.loop.settle { parcel.release() }
         }
     }
 

@@ -28,6 +28,10 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
     private struct Inbox {
         var jobs: [LoopJob] = []
         var isClosed = false
+        /// What came after that and must not run beside the loop's last steps.
+        var late: [@Sendable () -> Void] = []
+        /// Whether these are done as well.
+        var isOver = false
         var posts: UInt64 = 0
         var dropped: UInt64 = 0
         /// How often the loop has emptied it.
@@ -292,6 +296,7 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
             self.drainOnce()
         }
         self.timers.cancelAll()
+        self.finishLate()
         let leftovers = self.local
         self.local = []
         self.localQueued.store(0, ordering: .relaxed)
@@ -299,6 +304,42 @@ public final class PacketLoop: SerialExecutor, @unchecked Sendable {
         self.giveUp(leftovers)
         self.publishCounters()
         self.endWaiters.end()
+    }
+
+    /// Does what came too late to be queued, until there is no more of it.
+    private func finishLate() {
+        while true {
+            let late = self.inbox.withLock { inbox in
+                let late = inbox.late
+                inbox.late = []
+                inbox.isOver = late.isEmpty
+                return late
+            }
+            guard !late.isEmpty else {
+                return
+            }
+            for work in late {
+                work()
+            }
+            self.timers.cancelAll()
+        }
+    }
+
+    /// Has `work` run on the loop, or here when the loop has stopped: never beside anything that runs there. Callable from any
+    /// other thread.
+    func settle(_ work: @escaping @Sendable () -> Void) {
+        guard !self.enqueue(.work(work)) else {
+            return
+        }
+        let isOver = self.inbox.withLock { inbox in
+            if !inbox.isOver {
+                inbox.late.append(work)
+            }
+            return inbox.isOver
+        }
+        if isOver {
+            work()
+        }
     }
 
     /// Waits until the loop has stopped, because somebody ended it or because its thread failed. Returns early when the

@@ -185,15 +185,15 @@ struct WorkTests {
         }
     }
 
+    /// Acts when it is let go of, which for what a timer holds is when the loop takes no more work.
+    private final class Late {
+        let body: () -> Void
+        init(_ body: @escaping () -> Void) { self.body = body }
+        deinit { self.body() }
+    }
+
     @Test("Work that comes while the loop lets go of its timers is refused or run, but never lost")
     func lateWork() {
-        final class Late {
-            let body: () -> Void
-            init(_ body: @escaping () -> Void) {
-                self.body = body
-            }
-            deinit { self.body() }
-        }
         let loop = PacketLoop(label: "late")
         let accepted = Atomic<Int>(0)
         let ran = Atomic<Int>(0)
@@ -219,17 +219,19 @@ struct WorkTests {
         #expect(ran.load(ordering: .relaxed) == accepted.load(ordering: .relaxed))
     }
 
+    /// Tells where it is let go of.
+    private final class Witness {
+        let loop: PacketLoop
+        let released: @Sendable (Bool) -> Void
+        init(loop: PacketLoop, released: @escaping @Sendable (Bool) -> Void) {
+            self.loop = loop
+            self.released = released
+        }
+        deinit { self.released(self.loop.isOnLoop) }
+    }
+
     @Test("A value bound to the loop is readable there and comes back there to be released")
     func loopBound() async throws {
-        final class Witness {
-            let loop: PacketLoop
-            let released: @Sendable (Bool) -> Void
-            init(loop: PacketLoop, released: @escaping @Sendable (Bool) -> Void) {
-                self.loop = loop
-                self.released = released
-            }
-            deinit { self.released(self.loop.isOnLoop) }
-        }
         let driver = LoopThread()
         let loop = driver.loop
         let releasedOnLoop = Locked<Bool?>(nil)
@@ -244,5 +246,33 @@ struct WorkTests {
         try await loop.run {}
         #expect(releasedOnLoop.withLock { $0 } == true)
         driver.stop()
+    }
+    @Test("A value bound to a loop that ends is not released beside what the loop still does")
+    func releaseDuringEnd() {
+        let loop = PacketLoop(label: "ending")
+        loop.begin()
+        let releasedOnLoop = Locked<Bool?>(nil)
+        let bound = Locked<LoopBound<Witness>?>(
+            LoopBound(Witness(loop: loop) { on in releasedOnLoop.withLock { $0 = on } }, on: loop)
+        )
+        let wasReleasedAtOnce = Locked(false)
+        do {
+            let late = Late {
+                let dropping = DispatchGroup()
+                dropping.enter()
+                Thread.detachNewThread {
+                    // Taken out first: a lock is no place to release something in.
+                    let last = bound.withLock { $0.take() }
+                    _ = last
+                    dropping.leave()
+                }
+                dropping.wait()
+                wasReleasedAtOnce.withLock { $0 = releasedOnLoop.withLock { $0 } != nil }
+            }
+            loop.schedule(after: .seconds(1)) { withExtendedLifetime(late) {} }
+        }
+        loop.end()
+        #expect(!wasReleasedAtOnce.withLock { $0 })
+        #expect(releasedOnLoop.withLock { $0 } == true)
     }
 }
