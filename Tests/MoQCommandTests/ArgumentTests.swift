@@ -23,6 +23,14 @@ struct ArgumentTests {
         #expect(address.description == text)
     }
 
+    @Test("A relay gives out tokens, each of which it has to remember, only when it is loaded or told to")
+    func retry() throws {
+        let fixed = ["--listen=127.0.0.1:0", "--self-signed"]
+        #expect(try RelayCommand.parse(fixed).retry == .whenLoaded)
+        #expect(try RelayCommand.parse(fixed + ["--retry=loaded"]).retry == .whenLoaded)
+        #expect(try RelayCommand.parse(fixed + ["--retry=always"]).retry == .always)
+    }
+
     @Test("What is said about congestion control and the loop gets into the configuration, and nothing else does")
     func connection() throws {
         func configuration(_ arguments: String...) throws -> QUICConfiguration {

@@ -58,12 +58,12 @@ struct RelayCommand: AsyncParsableCommand {
         transform: { text in
             switch text {
             case "always": return .always
-            case "loaded": return .whenLoadedWithTokens
+            case "loaded": return .whenLoaded
             default: throw ValidationError("'\(text)' is neither always nor loaded")
             }
         }
     )
-    var retry: QUICConfiguration.RetryPolicy = .whenLoadedWithTokens
+    var retry: QUICConfiguration.RetryPolicy = .whenLoaded
 
     @Option(
         help: ArgumentHelp(

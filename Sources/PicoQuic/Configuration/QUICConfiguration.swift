@@ -32,7 +32,8 @@ public struct QUICConfiguration: Sendable {
     public enum RetryPolicy: Sendable, Hashable {
         /// Only above the half-open threshold.
         case whenLoaded
-        /// As above, and each client gets a token that spares it the round trip next time.
+        /// As above, and each client gets a token that spares it the round trip next time. So that no token counts twice, the
+        /// server remembers each that was shown for a day: 64 bytes, for up to 32 times as many clients as it takes.
         case whenLoadedWithTokens
         /// For every connection.
         case always
