@@ -261,9 +261,8 @@ struct WorkTests {
                 let dropping = DispatchGroup()
                 dropping.enter()
                 Thread.detachNewThread {
-                    // Taken out first: a lock is no place to release something in.
-                    let last = bound.withLock { $0.take() }
-                    _ = last
+                    // Let go of outside of the lock, and before anybody is told: a variable would live until after that.
+                    _ = bound.withLock { $0.take() }
                     dropping.leave()
                 }
                 dropping.wait()

@@ -152,9 +152,13 @@ final class IngressFetch: ReceiveStreamReader {
             self.receiver?.consumer?.endRange(gap, through: location)
         case .payload(let count, _):
             self.session.totals.payloadBytesReceived &+= UInt64(count)
-            let payload = bytes.extracting(first: count)
-            let kept = self.stream.keep(payload, followedBy: self.parser.remainingPayload)
-            self.receiver?.consumer?.receive(payload: kept)
+            // Inside of the call, so that nothing is copied for nobody.
+            self.receiver?.consumer?.receive(
+                payload: self.stream.keep(
+                    bytes.extracting(first: count),
+                    followedBy: self.parser.remainingPayload
+                )
+            )
         case .needMore:
             break
         }

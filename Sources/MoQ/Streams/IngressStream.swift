@@ -234,8 +234,8 @@ final class IngressStream: ReceiveStreamReader {
                     try integrity.complete(watch)
                 }
             if isSound {
-                let kept = self.stream.keep(payload, followedBy: remainingPayload)
-                self.consumer?.receive(payload: kept)
+                // Inside of the call, so that nothing is copied for nobody.
+                self.consumer?.receive(payload: self.stream.keep(payload, followedBy: remainingPayload))
             }
         case .needMore:
             break

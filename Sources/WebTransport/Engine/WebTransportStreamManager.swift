@@ -3,8 +3,9 @@
 /// The streams, queues, windows and datagrams of one session, independent of the transport that carries them.
 ///
 /// A transport's session is a `ManagedWebTransportSession`, which owns a manager and forwards its public calls to it; the
-/// transport reports events from below to the manager, which calls the transport through `WebTransportStreamBackend`. Confined to the loop. Whatever calls out (to handler,
-/// readers, delegates) has finished its own change before, so that every callback may call anything.
+/// transport reports events from below to the manager, which calls the transport through `WebTransportStreamBackend`. Confined
+/// to the loop. Whatever calls out (to handler, readers, delegates) has finished its own change before, so that every callback
+/// may call anything.
 ///
 ///     session API ──► manager ──ready, reset, stop, limits──► backend ──► transport
 ///     handler,   ◄──  manager ◄──received, prepareToSend, reset, closed──  backend
