@@ -196,5 +196,25 @@ struct DatagramSenderTests {
         #expect(self.kernel.calls == 3)
         #expect(self.kernel.taken.map(\.bytes.first) == [1, 2, 3])
     }
+
+    @Test("What one socket has no room for is not lost when more is written for another, and leaves in its turn")
+    func twoSocketsWithoutRoom() throws {
+        let sender = try self.makeSender(sockets: 2)
+        self.kernel.answers = [-EAGAIN]
+        for (index, socket) in [0, 1, 1, 0].enumerated() {
+            self.add(1_000, of: 0, on: try self.path(UInt16(index + 1), socket: socket), to: sender)
+        }
+        sender.flush()
+        #expect(sender.blocked == 0)
+        #expect(self.kernel.taken.isEmpty)
+        self.kernel.answers = [1, 1, -EAGAIN]
+        sender.flush()
+        #expect(sender.blocked == 1)
+        #expect(self.kernel.taken.map(\.port) == [1, 2])
+        sender.flush()
+        #expect(sender.blocked == nil)
+        #expect(self.kernel.taken.map(\.port) == [1, 2, 3, 4])
+        #expect(sender.refused == 0)
+    }
 }
 #endif

@@ -129,14 +129,6 @@ final class DatagramSender {
         if self.joins(path, count: count, segment: segment, added: added) {
             unsafe self.messages[self.paths.count - 1].count += count
         } else {
-            if let last = self.paths.last, last.socket != path.socket {
-                // One call sends at one socket. What has just been written stays where it is.
-                self.transmitAll(keepingArena: true)
-                guard self.blocked == nil else {
-                    self.refused &+= 1
-                    return
-                }
-            }
             var message = unsafe cls_message()
             unsafe message.bytes = UnsafePointer(self.arena + self.used)
             unsafe message.count = count
@@ -174,16 +166,12 @@ final class DatagramSender {
 
     /// Sends what has been gathered. Afterwards nothing is left, or a socket is ``blocked``.
     func flush() {
-        self.transmitAll(keepingArena: false)
-    }
-
-    private func transmitAll(keepingArena: Bool) {
         self.blocked = nil
-        let count = self.paths.count
-        while self.sent < count {
+        while self.sent < self.paths.count {
             let path = self.paths[self.sent]
             let descriptor = self.sockets[path.socket].descriptor
-            let outcome = unsafe self.transmit(descriptor, self.messages + self.sent, UInt32(count - self.sent))
+            let count = UInt32(self.endOfRun(from: self.sent) - self.sent)
+            let outcome = unsafe self.transmit(descriptor, self.messages + self.sent, count)
             if outcome > 0 {
                 self.sent += Int(outcome)
                 continue
@@ -215,9 +203,17 @@ final class DatagramSender {
         self.paths.removeAll(keepingCapacity: true)
         self.sent = 0
         self.packets = 0
-        if !keepingArena {
-            self.used = 0
+        self.used = 0
+    }
+
+    /// Where the messages end that leave at the socket of the first one. One call sends at one socket.
+    private func endOfRun(from first: Int) -> Int {
+        let socket = self.paths[first].socket
+        var end = first + 1
+        while end < self.paths.count, self.paths[end].socket == socket {
+            end += 1
         }
+        return end
     }
 
     /// Sends a message datagram by datagram. Returns false when there is no room; what was sent is taken off it.
