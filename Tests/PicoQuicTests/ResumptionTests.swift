@@ -51,6 +51,7 @@ struct ResumptionTests {
             )
             configuration.allowsEarlyData = true
             configuration.ticketKeys = [ResumptionTests.lowKey]
+            configuration.retryPolicy = .whenLoadedWithTokens
             adjust(&configuration)
             return PicoQuicExecutor(configuration: configuration) { _ in
                 EchoDelegate(witness: Witness(), echoes: true)

@@ -112,7 +112,7 @@ public struct QUICConfiguration: Sendable {
     public var allowsEarlyData = false
 
     /// When clients have to prove their address.
-    public var retryPolicy: RetryPolicy = .whenLoadedWithTokens
+    public var retryPolicy: RetryPolicy = .whenLoaded
 
     /// So many unfinished handshakes are taken before clients have to prove their address.
     public var halfOpenThreshold: UInt32 = 1_024
