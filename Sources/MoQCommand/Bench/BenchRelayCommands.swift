@@ -112,7 +112,7 @@ struct BenchIdleCommand: AsyncParsableCommand {
             when sessions end, so each measurement wants a relay that was just started. With --alpn it opens connections \
             without anything on them instead, to any QUIC server: what the transport alone takes.
 
-              moq bench idle moqt://127.0.0.1:4433 --insecure --sessions 2000 --relay-pid 4711
+              moq bench idle moqt://127.0.0.1:4433 --insecure --relay-pid 4711
             """
     )
 

@@ -81,7 +81,7 @@ struct ConnectionOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             For how long to look for packets again and again before the thread sleeps, 0 to 1000000: what comes in that time is \
-            served sooner, by a core that is busy for as long after everything that happens. Needs --loop epoll (default: 0).
+            served sooner, by a core that is busy for as long after everything that happens. Needs --loop epoll.
             """,
             valueName: "microseconds"
         )

@@ -16,7 +16,7 @@ struct InteropCommand: AsyncParsableCommand {
             when all tests passed, 1 when one failed, 127 for a test or a kind of URL that there is nothing for here.
 
               moq interop-client -r moqt://relay.example:4433
-              moq interop-client -r moqt://relay.example:4433 -t announce-subscribe --drafts 16 -v
+              moq interop-client -r moqt://relay.example:4433 -t announce-subscribe -v
             """
     )
 

@@ -16,7 +16,7 @@ struct RelayCommand: AsyncParsableCommand {
 
               moq relay --listen 127.0.0.1:4433 --self-signed
               moq relay --listen [::]:4433 --cert fullchain.pem --key privkey.pem
-              moq relay --listen [::]:4433 --self-signed --upstream moqt://origin.example:4433
+              moq relay --listen [::]:4433 --self-signed --upstream moqt://origin:4433
 
             With --upstream, what nobody publishes here is asked of another relay, or of a publisher that listens, which in \
             turn is told of what is published here. Given several times, the first is asked first. The connection leaves by \

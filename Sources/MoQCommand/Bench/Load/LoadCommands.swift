@@ -15,7 +15,7 @@ struct BenchThroughputCommand: AsyncParsableCommand {
               moq bench throughput --size 16384 --loop epoll
               moq bench throughput moqt://127.0.0.1:4433 --insecure --duration 30 --json
               moq bench throughput --size 1000 --datagrams
-              moq bench throughput --size 1000 --group-size 1        (a stream for each object)
+              moq bench throughput --size 1000 --group-size 1    (a stream for each object)
               moq bench throughput --loop epoll --subscriber-loop picoquic
             """
     )
@@ -62,7 +62,7 @@ struct BenchLatencyCommand: AsyncParsableCommand {
             because the sender or the network cannot keep up, is late. "sent late" says how much of that was the sender.
 
               moq bench latency --rate 1000 --size 1000 --loop epoll
-              moq bench latency moqt://127.0.0.1:4433 --insecure --rate 1000 --relay-pid 4711
+              moq bench latency moqt://127.0.0.1:4433 --insecure --relay-pid 4711
             """
     )
 
@@ -108,8 +108,8 @@ struct BenchFanoutCommand: AsyncParsableCommand {
             instead of all at once.
 
               moq bench fanout --subscribers 50 --rate 30 --size 5000
-              moq bench fanout moqt://127.0.0.1:4433 --insecure --subscribers 1000 --ramp 200 \\
-                  --rate 30 --size 2000 --relay-pid 4711
+              moq bench fanout moqt://127.0.0.1:4433 --insecure --subscribers 1000 \\
+                  --ramp 200 --rate 30 --size 2000 --relay-pid 4711
             """
     )
 
@@ -152,7 +152,7 @@ struct BenchSlowCommand: AsyncParsableCommand {
             the first object on. Prints both, and the ratio of the 99th percentiles of those who read.
 
               moq bench slow --subscribers 20 --share 0.1
-              moq bench slow moqt://127.0.0.1:4433 --insecure --subscribers 200 --rate 100 --size 5000
+              moq bench slow moqt://127.0.0.1:4433 --insecure --subscribers 200 --rate 100
             """
     )
 
