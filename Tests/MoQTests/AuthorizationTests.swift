@@ -75,7 +75,7 @@ struct AuthorizationTests {
     @Test(
         "A token that does not permit the request, is malformed or has expired",
         arguments: DraftProfile.all,
-        ViolationTests.roles
+        Role.both
     )
     func refused(profile: DraftProfile, role: Role) throws {
         for (credential, code, _) in Self.bad {
@@ -101,7 +101,7 @@ struct AuthorizationTests {
         }
     }
 
-    @Test("What is allowed comes with its tokens, aliases resolved", arguments: DraftProfile.all, ViolationTests.roles)
+    @Test("What is allowed comes with its tokens, aliases resolved", arguments: DraftProfile.all, Role.both)
     func allowed(profile: DraftProfile, role: Role) throws {
         let seen = Requests()
         let count = Self.requests(RawHarness(profile, peer: role), []).count
@@ -134,7 +134,7 @@ struct AuthorizationTests {
         #expect(seen.all.filter { $0.operation == .session }.count == count)
     }
 
-    @Test("A peer that may have no session is closed with the code", arguments: DraftProfile.all, ViolationTests.roles)
+    @Test("A peer that may have no session is closed with the code", arguments: DraftProfile.all, Role.both)
     func session(profile: DraftProfile, role: Role) throws {
         for (credential, _, code) in Self.bad {
             let harness = RawHarness(profile, peer: role, configuration: Self.configuration())

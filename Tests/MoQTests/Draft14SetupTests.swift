@@ -54,7 +54,7 @@ struct Draft14SetupTests {
         #expect(role == .server || harness.peer.messages.isEmpty)
     }
 
-    @Test("A second bidirectional stream closes the session", arguments: ViolationTests.roles)
+    @Test("A second bidirectional stream closes the session", arguments: Role.both)
     func secondStream(role: Role) throws {
         let harness = try RawHarness.established(.draft14, peer: role)
         let stream = try harness.peer.transport.openBidirectionalStream(priority: .request)
@@ -65,7 +65,7 @@ struct Draft14SetupTests {
         #expect(harness.handler.announcements.isEmpty)
     }
 
-    @Test("A request out of turn closes the session with INVALID_REQUEST_ID", arguments: ViolationTests.roles)
+    @Test("A request out of turn closes the session with INVALID_REQUEST_ID", arguments: Role.both)
     func outOfTurn(role: Role) throws {
         let harness = try RawHarness.established(.draft14, peer: role)
         for (index, id) in [UInt64(0), 1, 3].enumerated() {
@@ -80,7 +80,7 @@ struct Draft14SetupTests {
         #expect(harness.handler.closures.map(\.code) == [.invalidRequestID])
     }
 
-    @Test("An answer to nothing, or to another kind of request, closes the session", arguments: ViolationTests.roles)
+    @Test("An answer to nothing, or to another kind of request, closes the session", arguments: Role.both)
     func wrongAnswers(role: Role) throws {
         let own = RequestID(role == .client ? 1 : 0)
         for hasRequest in [true, false] {
@@ -106,7 +106,7 @@ struct Draft14SetupTests {
         }
     }
 
-    @Test("A second answer closes the session", arguments: ViolationTests.roles)
+    @Test("A second answer closes the session", arguments: Role.both)
     func secondAnswer(role: Role) throws {
         let harness = try RawHarness.established(.draft14, peer: role)
         var results = 0

@@ -317,7 +317,7 @@ struct FetchRuleTests {
     @Test(
         "FETCH_CANCEL of nothing, and of something else, closes the session",
         arguments: [DraftProfile.draft16, .draft14],
-        ViolationTests.roles
+        Role.both
     )
     func strayCancel(profile: DraftProfile, role: Role) throws {
         for hasRequest in [true, false] {

@@ -37,7 +37,7 @@ struct RequestStreamTests {
 
     @Test(
         "A bidirectional stream that brings no whole message is given up after a while, and no other",
-        arguments: ViolationTests.roles
+        arguments: Role.both
     )
     func silentStream(role: Role) throws {
         var configuration = MoQSessionConfiguration()

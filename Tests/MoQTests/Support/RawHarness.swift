@@ -65,4 +65,17 @@ final class RawHarness {
     func peerID(_ index: UInt64 = 0) -> RequestID {
         RequestID((self.peer.role == .client ? 0 : 1) + 2 * index)
     }
+
+    /// Has the peer offer a track under this alias, and the session accept it.
+    func offer(
+        alias: UInt64,
+        track: FullTrackName = Harness.track,
+        index: UInt64 = 0,
+        consumer: CollectingConsumer = CollectingConsumer()
+    ) throws {
+        self.handler.onPublish = { $0.accept(consumer: consumer) }
+        let message = Publish(requestID: self.peerID(index), track: track, trackAlias: TrackAlias(alias))
+        try self.peer.request(.publish(message))
+        self.run()
+    }
 }
