@@ -64,11 +64,7 @@ final class RelayFetch: FetchPublisherDelegate {
     private var isPumping = false
     private var needsPump = false
 
-    /// How long the publisher may still keep the subscriber waiting.
-    private var patience: Duration
-    private let isPatienceTotal: Bool
-    private var timer: LoopTimer?
-    private var waitingSince: LoopInstant?
+    private var patience: FetchPatience
 
     init(_ request: IncomingFetch, owner: RelayPeer, relay: MoQRelay) {
         self.request = request
@@ -82,10 +78,11 @@ final class RelayFetch: FetchPublisherDelegate {
         let profile = owner.session.profile
         self.leavesOrder = request.request.groupOrder == nil && profile.fetchLeavesOrderToPublisher
         self.mustHaveObjects = profile.errors.has(.noObjects, answering: .fetch)
-        self.isPatienceTotal = request.request.fillTimeout != nil
-        let limit = relay.configuration.upstreamResponseTimeout
-        let wanted = request.request.fillTimeout.map { Duration.milliseconds(Int64(clamping: $0)) }
-        self.patience = min(wanted ?? limit, limit)
+        self.patience = FetchPatience(
+            fillTimeout: request.request.fillTimeout,
+            atMost: relay.configuration.upstreamResponseTimeout,
+            on: relay.loop
+        )
         if !owner.isSibling {
             self.ledger.counters.live.fetches += 1
             self.ledger.counters.fetches &+= 1
@@ -110,7 +107,7 @@ final class RelayFetch: FetchPublisherDelegate {
             self.accept(largest: cache.largest, isTrackComplete: false, properties: cache.properties)
         } else if let ok = relay.answerUnderWay(for: self.name, through: request.end) {
             self.accept(largest: ok.end.location, isTrackComplete: ok.endOfTrack, properties: ok.properties)
-        } else if self.patience == .zero {
+        } else if self.patience.isExhausted {
             self.refuse(.timeout, reason: "how far the track is would have to be asked for")
         } else if !self.fill(from: self.start, through: request.end) {
             self.ledger.counters.tracksNotFound &+= 1
@@ -129,7 +126,7 @@ final class RelayFetch: FetchPublisherDelegate {
             return
         }
         if fill.isOver || fill.count > self.fillIndex {
-            self.stopWaiting()
+            self.patience.stopWaiting()
         }
         guard case .asking = self.phase else {
             self.pump()
@@ -142,7 +139,7 @@ final class RelayFetch: FetchPublisherDelegate {
             // Whether there is anything is not known.
             break
         case .receiving(let ok), .over(.complete(let ok)):
-            self.stopWaiting()
+            self.patience.stopWaiting()
             if let answer = self.heldAnswer {
                 self.accept(answer)
                 break
@@ -333,7 +330,7 @@ final class RelayFetch: FetchPublisherDelegate {
             self.leaveFill()
             return self.filled(fill, outcome, publisher)
         }
-        self.stopWaiting()
+        self.patience.stopWaiting()
         switch item {
         case .object(let object):
             guard self.isAhead(object.location) else {
@@ -434,7 +431,7 @@ final class RelayFetch: FetchPublisherDelegate {
         self.waitsFor = object
         object.whenSettled { [weak self] in
             self?.waitsFor = nil
-            self?.stopWaiting()
+            self?.patience.stopWaiting()
             self?.pump()
         }
         return false
@@ -480,7 +477,7 @@ final class RelayFetch: FetchPublisherDelegate {
             return
         }
         let end = self.last.object == .max ? FetchEnd.group(self.last.group) : .object(self.last)
-        if self.patience == .zero || !self.fill(from: self.start, through: end) {
+        if self.patience.isExhausted || !self.fill(from: self.start, through: end) {
             publisher.reset(.unknownObjectStatus)
         }
     }
@@ -520,7 +517,7 @@ final class RelayFetch: FetchPublisherDelegate {
     /// Reads along with a fetch of the relay that brings what is missing, or makes one. Returns false when nobody can be
     /// asked.
     private func fill(from first: Location, through end: FetchEnd) -> Bool {
-        guard self.patience > .zero,
+        guard !self.patience.isExhausted,
             let fill = self.relay?.fill(
                 self.name,
                 from: first,
@@ -543,34 +540,21 @@ final class RelayFetch: FetchPublisherDelegate {
     }
 
     private func leaveFill() {
-        self.stopWaiting()
+        self.patience.stopWaiting()
         let fill = self.fill
         self.fill = nil
         fill?.leave(self)
     }
 
     private func startWaiting() {
-        guard self.timer == nil else {
-            return
-        }
-        self.waitingSince = self.ledger.loop.now
-        self.timer = self.ledger.loop.schedule(after: self.patience) { [weak self] in
+        self.patience.startWaiting { [weak self] in
             self?.waitedTooLong()
         }
     }
 
-    private func stopWaiting() {
-        self.timer?.cancel()
-        self.timer = nil
-        if self.isPatienceTotal, let since = self.waitingSince {
-            self.patience = max(.zero, self.patience - since.duration(to: self.ledger.loop.now))
-        }
-        self.waitingSince = nil
-    }
-
     /// The publisher took longer than the subscriber, or the relay, is willing to wait (draft-18 §10.2.5, "FILL_TIMEOUT").
     private func waitedTooLong() {
-        self.timer = nil
+        self.patience.stopWaiting()
         guard let fill = self.fill else {
             return
         }
