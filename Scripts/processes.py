@@ -59,12 +59,15 @@ def relay_options():
 
 
 class Server:
-    """A moq process that listens: a relay, or a publisher that serves by itself."""
+    """A moq process that listens: a relay, or a publisher that serves by itself. What this process' environment says is
+    stronger than `environment`."""
 
-    def __init__(self, command, log_path):
+    def __init__(self, command, log_path, **environment):
         self.log_path = log_path
         self.log = open(log_path, "w", encoding="utf-8")
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment | os.environ
+        )
         self.fingerprint = None
         self.url = None
         deadline = time.monotonic() + 20
