@@ -59,15 +59,12 @@ def relay_options():
 
 
 class Server:
-    """A moq process that listens: a relay, or a publisher that serves by itself. What this process' environment says is
-    stronger than `environment`."""
+    """A moq process that listens: a relay, or a publisher that serves by itself."""
 
-    def __init__(self, command, log_path, **environment):
+    def __init__(self, command, log_path):
         self.log_path = log_path
         self.log = open(log_path, "w", encoding="utf-8")
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment | os.environ
-        )
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True)
         self.fingerprint = None
         self.url = None
         deadline = time.monotonic() + 20
