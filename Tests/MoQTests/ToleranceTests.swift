@@ -9,6 +9,20 @@ import WebTransportInMemory
 
 @Suite("What a peer may do, however odd it looks", .timeLimit(.minutes(2)))
 struct ToleranceTests {
+    /// Lets the peer end the track that it has offered.
+    private func sayDone(
+        _ harness: RawHarness,
+        on stream: BidirectionalStream?,
+        streamCount: UInt64,
+        finish: Bool = true
+    ) throws {
+        let done = PublishDone(requestID: harness.peerID(), status: .trackEnded, streamCount: streamCount)
+        try (stream?.send ?? harness.peer.control)?.write(Bytes(try harness.peer.bytes(.publishDone(done))))
+        if finish {
+            try stream?.send.finish()
+        }
+    }
+
     /// Lets the peer accept a SUBSCRIBE.
     private func answer(_ subscription: Subscription, alias: UInt64, _ harness: RawHarness) throws {
         let id = try #require(subscription.requestID)
@@ -41,13 +55,8 @@ struct ToleranceTests {
     func tooManyStreams(profile: DraftProfile, role: Role) throws {
         let harness = try RawHarness.established(profile, peer: role)
         let consumer = CollectingConsumer()
-        harness.handler.onPublish = { $0.accept(consumer: consumer) }
-        let message = Publish(requestID: harness.peerID(), track: Harness.track, trackAlias: TrackAlias(5))
-        let request = try harness.peer.request(.publish(message))
-        harness.run()
-        let done = PublishDone(requestID: harness.peerID(), status: .trackEnded, streamCount: 1)
-        let bytes = Bytes(try harness.peer.bytes(.publishDone(done)))
-        try (request?.send ?? harness.peer.control)?.write(bytes)
+        let request = try harness.offer(alias: 5, consumer: consumer)
+        try self.sayDone(harness, on: request, streamCount: 1, finish: false)
         for group in UInt64(0)..<3 {
             let header = SubgroupHeader(trackAlias: TrackAlias(5), groupID: group)
             try harness.peer.send(uni: try harness.peer.subgroup(header, [(0, [1])]), finish: group == 0)
@@ -219,18 +228,8 @@ struct ToleranceTests {
         for count in [UInt64(2), 3] {
             let harness = try RawHarness.established(profile, peer: role)
             let consumer = CollectingConsumer()
-            harness.handler.onPublish = { $0.accept(consumer: consumer) }
-            let message = Publish(requestID: harness.peerID(), track: Harness.track, trackAlias: TrackAlias(5))
-            let stream = try harness.peer.request(.publish(message))
-            harness.run()
-            let done = PublishDone(requestID: harness.peerID(), status: .trackEnded, streamCount: count)
-            let bytes = Bytes(try harness.peer.bytes(.publishDone(done)))
-            if let stream {
-                try stream.send.write(bytes)
-                try stream.send.finish()
-            } else {
-                try harness.peer.control?.write(bytes)
-            }
+            let stream = try harness.offer(alias: 5, consumer: consumer)
+            try self.sayDone(harness, on: stream, streamCount: count)
             harness.run()
             #expect(consumer.ends.isEmpty)
             for group in UInt64(0)..<2 {
@@ -251,20 +250,10 @@ struct ToleranceTests {
     func lateDatagrams(profile: DraftProfile, role: Role) throws {
         let harness = try RawHarness.established(profile, peer: role)
         let consumer = CollectingConsumer()
-        harness.handler.onPublish = { $0.accept(consumer: consumer) }
-        let message = Publish(requestID: harness.peerID(), track: Harness.track, trackAlias: TrackAlias(5))
-        let stream = try harness.peer.request(.publish(message))
-        harness.run()
+        let stream = try harness.offer(alias: 5, consumer: consumer)
         try harness.peer.transport.sendDatagram([0x00, 5, 0, 0, 128, 1])
         harness.run()
-        let done = PublishDone(requestID: harness.peerID(), status: .trackEnded, streamCount: 0)
-        let bytes = Bytes(try harness.peer.bytes(.publishDone(done)))
-        if let stream {
-            try stream.send.write(bytes)
-            try stream.send.finish()
-        } else {
-            try harness.peer.control?.write(bytes)
-        }
+        try self.sayDone(harness, on: stream, streamCount: 0)
         harness.run(.milliseconds(50))
         #expect(consumer.ends.isEmpty)
         try harness.peer.transport.sendDatagram([0x00, 5, 0, 1, 128, 2])

@@ -67,15 +67,18 @@ final class RawHarness {
     }
 
     /// Has the peer offer a track under this alias, and the session accept it.
+    /// - Returns: the stream of the request, where the draft has those.
+    @discardableResult
     func offer(
         alias: UInt64,
         track: FullTrackName = Harness.track,
         index: UInt64 = 0,
         consumer: CollectingConsumer = CollectingConsumer()
-    ) throws {
+    ) throws -> BidirectionalStream? {
         self.handler.onPublish = { $0.accept(consumer: consumer) }
         let message = Publish(requestID: self.peerID(index), track: track, trackAlias: TrackAlias(alias))
-        try self.peer.request(.publish(message))
+        let stream = try self.peer.request(.publish(message))
         self.run()
+        return stream
     }
 }
