@@ -89,12 +89,68 @@ struct QueueTests {
         buffer.append(Bytes([1, 2, 3]).span)
         buffer.removeFirst(2)
         buffer.append(Bytes([4, 5]).span)
-        #expect(Bytes(copying: buffer.span) == [3, 4, 5])
+        #expect(buffer.first == [3, 4, 5])
         buffer.removeFirst(7)
         #expect(buffer.isEmpty)
         buffer.append(Bytes([6]).span)
         #expect(buffer.removeAll() == 1)
-        #expect(buffer.span.byteCount == 0)
+        #expect(buffer.first.isEmpty)
+    }
+
+    @Test("an ingress buffer keeps much in blocks of bounded size, and joins them for who needs more in one piece")
+    func ingressBlocks() {
+        let whole = Bytes((0..<300_000).map { UInt8(truncatingIfNeeded: $0 % 251) })
+        var buffer = IngressBuffer()
+        for start in stride(from: 0, to: whole.count, by: 1_200) {
+            buffer.append(whole.slice(start..<min(start + 1_200, whole.count)).span)
+        }
+        #expect(buffer.count == whole.count)
+        #expect(buffer.joined == whole)
+        #expect((32 << 10...120 << 10).contains(buffer.first.count))
+        let held = buffer.first.dropFirst(buffer.first.count - 100)
+        let start = buffer.first.count - 3
+        buffer.removeFirst(start)
+        #expect(buffer.first.count == 3)
+        var lengths: [Int] = []
+        while buffer.bridge() { lengths.append(buffer.first.count) }
+        #expect(lengths.prefix(3) == [259, 518, 1_036])
+        #expect(lengths.last == whole.count - start)
+        #expect(buffer.first == whole.dropFirst(start))
+        #expect(held == whole.slice(start - 97..<start + 3))
+        buffer.prepend(whole.prefix(start).span)
+        #expect(buffer.joined == whole)
+        var taken: [UInt8] = []
+        while !buffer.isEmpty { buffer.take(atMost: 70_000).append(to: &taken) }
+        #expect(Bytes(taken) == whole)
+    }
+
+    @Test("what is joined in an ingress buffer is not copied again for each packet that follows")
+    func ingressBridges() {
+        var buffer = IngressBuffer()
+        for _ in 0..<200 { buffer.append(Bytes([UInt8](repeating: 1, count: 1_200)).span) }
+        while buffer.bridge() {}
+        var moves = 0
+        for _ in 0..<400 {
+            let before = buffer.first.storage
+            buffer.append(Bytes([UInt8](repeating: 2, count: 1_200)).span)
+            while buffer.bridge() {}
+            if buffer.first.storage !== before { moves += 1 }
+        }
+        #expect(buffer.first.count == 600 * 1_200)
+        #expect((1...3).contains(moves))
+    }
+
+    @Test("an ingress buffer of little takes little", arguments: [1, 300, 5_000])
+    func ingressGrowth(size: Int) {
+        var buffer = IngressBuffer()
+        var expected = Bytes()
+        for _ in 0..<7 {
+            let piece = Bytes([UInt8](repeating: UInt8(truncatingIfNeeded: expected.count), count: size))
+            buffer.append(piece.span)
+            expected = Bytes(expected.array + piece.array)
+            #expect(buffer.first == expected)
+            #expect((buffer.first.storage?.byteCapacity ?? 0) <= max(256, 2 * expected.count))
+        }
     }
 
     @Test("a datagram queue drops the oldest beyond its bounds, never the newest")

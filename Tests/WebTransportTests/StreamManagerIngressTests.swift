@@ -171,6 +171,38 @@ struct StreamManagerIngressTests {
         #expect(recorder.events.count <= 3)
     }
 
+    @Test("what was kept in several blocks is given on in order, across their borders, and stops at each pause")
+    func keptInBlocks() throws {
+        let session = FakeSession()
+        defer { session.close(code: 0, reason: "") }
+        let handler = Recorder()
+        var opened: ReceiveStream?
+        handler.onOpen = {
+            $0.pause()
+            opened = $0
+        }
+        session.handler = handler
+        let token = try #require(session.manager.acceptStream(self.serverUni))
+        let whole = (0..<900_000).map { UInt8(truncatingIfNeeded: $0 % 251) }
+        for start in stride(from: 0, to: whole.count, by: 1_200) {
+            session.deliver(Array(whole[start..<start + 1_200]), isFinished: start + 1_200 == whole.count, on: token)
+        }
+        #expect(session.statistics.bufferedByteCount == whole.count)
+        let stream = try #require(opened)
+        let reader = RecordReader(size: 50_000, countPerTurn: 2)
+        stream.reader = reader
+        for turn in 1...9 {
+            #expect(!reader.isFinished)
+            stream.resume()
+            #expect(reader.received.count == turn * 100_000)
+        }
+        #expect(reader.isFinished)
+        #expect(stream.isClosed)
+        #expect(reader.received == whole)
+        #expect(reader.longest <= 240 << 10)
+        #expect(session.statistics.bufferedByteCount == 0)
+    }
+
     @Test("a stopped reader hears nothing more, and the bytes still count")
     func stopInsideRead() throws {
         let session = FakeSession()

@@ -183,12 +183,7 @@ extension WebTransportStreamManager {
             return
         }
         let used = min(max(answer, 0), bytes.byteCount)
-        if used < bytes.byteCount {
-            var kept = IngressBuffer()
-            kept.append(bytes.extracting(used..<bytes.byteCount))
-            kept.append(stream.buffer.span)
-            stream.buffer = kept
-        }
+        if used < bytes.byteCount { stream.buffer.prepend(bytes.extracting(used...)) }
         self.didConsume(UInt64(used), of: stream)
         if stream.deliversAgain || stream.reader == nil { self.deliverBuffered(stream) }
     }
@@ -201,10 +196,10 @@ extension WebTransportStreamManager {
         }
         while stream.manager != nil, !stream.isPaused, !stream.isHeld, let reader = stream.reader {
             guard !stream.buffer.isEmpty || stream.isFinReceived else { return }
-            var current = replace(&stream.buffer, with: IngressBuffer())
+            let current = stream.buffer.first
             stream.deliversAgain = false
             stream.isDelivering = true
-            let isFinished = stream.isFinReceived
+            let isFinished = stream.isFinReceived && current.count == stream.buffer.count
             stream.isDeliveringEnd = isFinished
             let answer = reader.receiveStream(stream, didReceive: current.span, isFinished: isFinished)
             stream.isDelivering = false
@@ -215,15 +210,13 @@ extension WebTransportStreamManager {
                 return
             }
             let used = min(max(answer, 0), current.count)
-            current.removeFirst(used)
-            let hasMore = !stream.buffer.isEmpty || stream.isFinReceived
-            if !stream.buffer.isEmpty { current.append(stream.buffer.span) }
-            stream.buffer = current
+            stream.buffer.removeFirst(used)
+            let leadsFurther = used > 0 || stream.reader !== reader || stream.isFinReceived
             self.didConsume(UInt64(used), of: stream)
-            // Present the rest once more only if that can lead further: a reader that consumed nothing would be asked for ever.
-            guard stream.deliversAgain || stream.reader == nil, used > 0 || hasMore || stream.reader !== reader else {
-                return
-            }
+            guard used < current.count, !stream.isPaused, stream.reader != nil else { continue }
+            // Present the rest once more only with more behind it, or if a delivery is asked for that can lead further: a
+            // reader that consumed nothing would be asked for ever.
+            guard stream.buffer.bridge() || (stream.deliversAgain && leadsFurther) else { return }
         }
         // Without a reader there may be a task that reads.
         if stream.reader == nil, stream.isReadable { stream.readers?.wakeFirst() }

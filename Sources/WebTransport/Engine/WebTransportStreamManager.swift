@@ -222,7 +222,7 @@ public final class WebTransportStreamManager {
         }
         for entry in readers {
             if let rest = entry.rest {
-                _ = entry.reader.receiveStream(entry.stream, didReceive: rest.span, isFinished: true)
+                _ = entry.reader.receiveStream(entry.stream, didReceive: rest.joined.span, isFinished: true)
             } else {
                 entry.reader.receiveStreamSessionClosed(entry.stream)
             }

@@ -136,7 +136,7 @@ public final class ReceiveStream {
         switch end {
         case .finished:
             let rest = replace(&self.buffer, with: IngressBuffer())
-            _ = reader.receiveStream(self, didReceive: rest.span, isFinished: true)
+            _ = reader.receiveStream(self, didReceive: rest.joined.span, isFinished: true)
         case .reset(let code): reader.receiveStream(self, wasResetWith: code)
         case .stopped: break
         case .sessionClosed: reader.receiveStreamSessionClosed(self)
