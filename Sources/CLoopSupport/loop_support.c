@@ -66,12 +66,37 @@ static int open_anonymous(const char *name) {
 #endif
 }
 
-void cls_share_arena(void) {
 #if defined(__GLIBC__)
+static int environment_sets(const char *variable, const char *tunable) {
     const char *tunables = getenv("GLIBC_TUNABLES");
-    if (getenv("MALLOC_ARENA_MAX") == NULL && (tunables == NULL || strstr(tunables, "glibc.malloc.arena_max") == NULL)) {
+    return getenv(variable) != NULL || (tunables != NULL && strstr(tunables, tunable) != NULL);
+}
+#endif
+
+void cls_steady_memory(size_t large, size_t spare) {
+#if defined(__GLIBC__)
+    if (!environment_sets("MALLOC_ARENA_MAX", "glibc.malloc.arena_max")) {
         mallopt(M_ARENA_MAX, 1);
     }
+    if (!environment_sets("MALLOC_MMAP_THRESHOLD_", "glibc.malloc.mmap_threshold")) {
+        mallopt(M_MMAP_THRESHOLD, (int)large);
+    }
+    if (!environment_sets("MALLOC_TRIM_THRESHOLD_", "glibc.malloc.trim_threshold")) {
+        mallopt(M_TRIM_THRESHOLD, (int)spare);
+    }
+#else
+    (void)large;
+    (void)spare;
+#endif
+}
+
+size_t cls_large_blocks(void) {
+#if !defined(__GLIBC__)
+    return 0;
+#elif __GLIBC_PREREQ(2, 33)
+    return mallinfo2().hblks;
+#else
+    return (size_t)mallinfo().hblks;
 #endif
 }
 

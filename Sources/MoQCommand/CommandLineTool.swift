@@ -8,7 +8,7 @@ internal import PacketLoop
 public enum CommandLineTool {
     /// Runs the command that the process was started with and exits. Called on the main thread; does not return.
     public static func main() -> Never {
-        MemoryArenas.shareAmongThreads()
+        MemoryArenas.keepSteady()
         // Before any other thread exists: threads inherit the mask, and only the watching thread takes the signals.
         // The main thread is the one that takes the signals. It must not be left to an asynchronous main function or to
         // `dispatchMain()`: both park it with all signals unblocked.

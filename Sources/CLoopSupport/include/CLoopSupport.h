@@ -41,9 +41,14 @@ enum {
 /// Returns 0 or a negative error number.
 int cls_use_precise_timers(void);
 
-/// Has all threads allocate from one arena, where the C library would give each thread one of its own (glibc; elsewhere
-/// nothing). What the environment says of arenas stands. For the time before there are threads.
-void cls_share_arena(void);
+/// Has all threads allocate from one arena, where the C library would give each thread one of its own; blocks of at least
+/// `large` bytes come from the system and go back to it, and so does what is free at the end of the arena beyond `spare`
+/// bytes, however long the process runs (glibc; elsewhere nothing). What the environment says of any of this stands.
+/// For the time before there are threads.
+void cls_steady_memory(size_t large, size_t spare);
+
+/// How many blocks there are that came from the system by themselves (glibc; elsewhere 0).
+size_t cls_large_blocks(void);
 
 /// Opens an anonymous file that is closed on exec, and writes all of `bytes` into it.
 /// Returns the descriptor, or -1 with errno set. Where the kernel has no memfd, an unlinked temporary file is used.
