@@ -6,6 +6,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -45,6 +46,22 @@ void cpq_mark_connection_ids(picoquic_quic_t *quic, unsigned index, unsigned cou
     if (count >= 2 && count <= 256 && index < count) {
         quic->cnx_id_callback_ctx = (void *)((uintptr_t)count << 8 | index);
         quic->cnx_id_callback_fn = mark_connection_id;
+    }
+}
+
+int cpq_spare_packets(picoquic_quic_t *quic) {
+    return quic->nb_packets_in_pool;
+}
+
+void cpq_trim_packets(picoquic_quic_t *quic, int least) {
+    int excess = quic->nb_packets_in_pool - least;
+    int kept = quic->nb_packets_in_pool - (excess + 1) / 2;
+    while (excess > 0 && quic->nb_packets_in_pool > kept && quic->p_first_packet != NULL) {
+        picoquic_packet_t *packet = quic->p_first_packet;
+        quic->p_first_packet = packet->packet_previous;
+        quic->nb_packets_in_pool--;
+        quic->nb_packets_allocated--;
+        free(packet);
     }
 }
 

@@ -2,6 +2,7 @@
 
 #if os(Linux)
 import CLoopSupport
+import CPicoquic
 import Glibc
 import PacketLoop
 import Testing

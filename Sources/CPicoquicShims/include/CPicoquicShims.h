@@ -28,6 +28,13 @@ uint8_t cpq_ecn_mark(picoquic_quic_t *quic);
 /// 2 to 256. Everything else about it stays random.
 void cpq_mark_connection_ids(picoquic_quic_t *quic, unsigned index, unsigned count);
 
+/// For how many packets to come the library keeps memory. It keeps that of each one that has been acknowledged, up to
+/// 14 MB, as long as there is the context.
+int cpq_spare_packets(picoquic_quic_t *quic);
+
+/// Gives half of that back, as far as it is for more than `least` packets. Not from inside the library's callbacks.
+void cpq_trim_packets(picoquic_quic_t *quic, int least);
+
 // MARK: - Connections
 
 /// The version of picoquic that these shims were compiled against, as in its header ("1.1.53.0").

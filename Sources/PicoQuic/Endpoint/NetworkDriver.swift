@@ -35,6 +35,7 @@ final class NetworkDriver: EndpointDriver, @unchecked Sendable {
     private var hasBegun = false
     private var hasFinished = false
     private var shouldEnd = false
+    private var sparePackets = SparePackets()
 
     init(loop: PacketLoop, context: QUICContext, parameters: picoquic_packet_loop_param_t) {
         self.loop = loop
@@ -172,6 +173,9 @@ final class NetworkDriver: EndpointDriver, @unchecked Sendable {
     private func limitWait(_ argument: UnsafeMutableRawPointer?) {
         guard let check = unsafe argument?.assumingMemoryBound(to: packet_loop_time_check_arg_t.self) else {
             return
+        }
+        if let quic = unsafe self.context.raw {
+            unsafe self.sparePackets.trim(quic, at: check.pointee.current_time)
         }
         let now = unsafe LoopInstant(microseconds: check.pointee.current_time)
         unsafe check.pointee.delta_t = Self.wait(of: self.loop, from: now, atMost: check.pointee.delta_t)

@@ -190,10 +190,13 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
             }
         }
         let polled = QUICContext.microseconds(self.context.configuration.busyPoll)
+        var sparePackets = SparePackets()
         self.life.settleStart(.success(port))
         while !self.shouldEnd {
             let blocked = sender.blocked
-            let wait = unsafe self.wait(quic, isBlocked: blocked != nil)
+            let now = picoquic_current_time()
+            unsafe sparePackets.trim(quic, at: now)
+            let wait = unsafe self.wait(quic, from: now, isBlocked: blocked != nil)
             let ready = try poller.wait(wait, polled: polled)
             self.context.atSockets.polls &+= UInt64(ready.polls)
             self.context.atSockets.sleeps &+= ready.has_slept != 0 ? 1 : 0
@@ -241,8 +244,7 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
     }
 
     /// How many microseconds there is nothing to do.
-    private func wait(_ quic: OpaquePointer, isBlocked: Bool) -> UInt64 {
-        let now = picoquic_current_time()
+    private func wait(_ quic: OpaquePointer, from now: UInt64, isBlocked: Bool) -> UInt64 {
         let ours = self.loop.timeUntilNextTurn(from: LoopInstant(microseconds: now)) ?? Self.longestWait
         guard !self.hasMore else {
             return 0
