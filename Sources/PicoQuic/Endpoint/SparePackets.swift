@@ -6,8 +6,7 @@ import CPicoquicShims
 /// The memory that the library keeps for packets to come, in one context.
 ///
 /// By itself it keeps that of each packet that was acknowledged, and what the busiest moment of a month took for the rest
-/// of the month. Here half of it goes back each second, for as long as nobody takes it: a steady transfer hardly notices,
-/// and a relay is as small after a crowd as before.
+/// of the month. Here half of what is unused goes back each second, which a steady transfer hardly notices.
 struct SparePackets {
     /// For how many packets memory stays at hand in any case.
     static let least: CInt = 64
@@ -23,10 +22,5 @@ struct SparePackets {
         }
         self.last = now
         unsafe cpq_trim_packets(quic, Self.least)
-    }
-
-    /// For how many packets there is memory.
-    static func count(in quic: OpaquePointer) -> CInt {
-        unsafe cpq_spare_packets(quic)
     }
 }

@@ -4,6 +4,8 @@
 public protocol ReceiveStreamReader: AnyObject {
     /// Bytes are here, in order; `isFinished` says that these are the last.
     ///
+    /// What was kept can come in several calls: in one piece is as much as the reader has shown to need, by leaving it.
+    ///
     /// Returns how many leading bytes were consumed. The others are kept and presented again in front of new data, after
     /// `resume` or to a new reader; when `isFinished` they are dropped. Bytes are valid during the call only. Zero bytes come
     /// only with `isFinished`. Windows reopen by what was consumed: a reader that waits for more bytes than the stream's
