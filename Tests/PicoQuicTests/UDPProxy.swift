@@ -12,11 +12,14 @@ import Musl
 import Darwin
 #endif
 
-/// Passes datagrams between one client and a server on the loopback interface, sees them, can lose them, and can move to
+/// Passes datagrams between one client and a server on the loopback interface, sees them, can lose or delay them, and can move to
 /// another port like a router that forgot where they belong.
 final class UDPProxy: Sendable {
     private struct State {
         var isCut = false
+        var isHeldBack = false
+        /// What the server sent last while it was held back, unless the client has sent something since.
+        var late: [UInt8]?
         var isStopped = false
         var firstBytes: [UInt8] = []
         /// How many more datagrams of each side pass; nil: all.
@@ -24,6 +27,7 @@ final class UDPProxy: Sendable {
         var fromServer: Int?
         var back: CInt
         var port: UInt16
+        var client = UDPProxy.loopback(0)
         /// The sockets of former ports, closed at the end: the thread may still wait for one.
         var retired: [CInt] = []
 
@@ -43,6 +47,7 @@ final class UDPProxy: Sendable {
     /// Where the client has to send to.
     let port: UInt16
 
+    private static let addressSize = socklen_t(MemoryLayout<sockaddr_in>.size)
     private static let withoutWaiting = CInt(MSG_DONTWAIT)
 
     private let front: CInt
@@ -76,6 +81,25 @@ final class UDPProxy: Sendable {
         self.state.withLock { $0.isCut = isCut }
     }
 
+    /// Loses what the server sends from now on, but for the last datagram.
+    func holdBack() {
+        self.state.withLock { $0.isHeldBack = true }
+    }
+
+    /// Passes the datagram that was held back, and from now on all; returns false, and passes nothing, if there is none, or if
+    /// the client has sent something since.
+    func release() -> Bool {
+        self.state.withLock { state in
+            guard let late = state.late else {
+                return false
+            }
+            self.forward(late[...], to: &state.client)
+            state.isHeldBack = false
+            state.late = nil
+            return true
+        }
+    }
+
     /// Lets so many more datagrams of each side pass and loses the others.
     func pass(fromClient: Int? = nil, fromServer: Int? = nil) {
         self.state.withLock { state in
@@ -104,7 +128,7 @@ final class UDPProxy: Sendable {
 
     private func run() {
         var client = Self.loopback(0)
-        let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let size = Self.addressSize
         var buffer = [UInt8](repeating: 0, count: 4_096)
         let room = buffer.count
         while !self.state.withLock({ $0.isStopped }) {
@@ -119,28 +143,46 @@ final class UDPProxy: Sendable {
                 let length = unsafe Self.with(&client) { sender in
                     unsafe recvfrom(self.front, &buffer, room, Self.withoutWaiting, sender, &count)
                 }
+                let sender = client
                 if length > 0, self.state.withLock({ $0.takes(\.fromClient) }) {
-                    back = self.state.withLock { $0.back }
+                    back = self.state.withLock { state in
+                        state.client = sender
+                        state.late = nil
+                        return state.back
+                    }
                     _ = unsafe send(back, buffer, length, 0)
                 }
             }
             if waiting[1].revents != 0 {
                 let length = unsafe recv(back, &buffer, room, Self.withoutWaiting)
-                let passes = self.state.withLock { state in
+                let bytes = buffer[..<max(0, length)]
+                self.state.withLock { state in
                     guard length > 0, state.back == back else {
-                        return false
+                        return
                     }
-                    state.firstBytes.append(buffer[0])
-                    return state.takes(\.fromServer)
-                }
-                if passes {
-                    _ = unsafe Self.with(&client) { unsafe sendto(self.front, buffer, length, 0, $0, size) }
+                    state.firstBytes.append(bytes[0])
+                    guard state.takes(\.fromServer) else {
+                        return
+                    }
+                    if state.isHeldBack {
+                        state.late = Array(bytes)
+                    } else {
+                        self.forward(bytes, to: &state.client)
+                    }
                 }
             }
         }
         close(self.front)
         for socket in self.state.withLock({ $0.retired + [$0.back] }) {
             close(socket)
+        }
+    }
+
+    private func forward(_ datagram: ArraySlice<UInt8>, to client: inout sockaddr_in) {
+        unsafe datagram.withUnsafeBytes { bytes in
+            _ = unsafe Self.with(&client) { client in
+                unsafe sendto(self.front, bytes.baseAddress, bytes.count, 0, client, Self.addressSize)
+            }
         }
     }
 
