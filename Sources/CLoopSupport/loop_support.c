@@ -90,15 +90,17 @@ void cls_steady_memory(size_t large, size_t spare) {
 #endif
 }
 
-size_t cls_large_blocks(void) {
 #if !defined(__GLIBC__)
-    return 0;
+#define MEMORY_FIGURE(name) 0
 #elif __GLIBC_PREREQ(2, 33)
-    return mallinfo2().hblks;
+#define MEMORY_FIGURE(name) mallinfo2().name
 #else
-    return (size_t)mallinfo().hblks;
+#define MEMORY_FIGURE(name) (size_t)mallinfo().name
 #endif
-}
+
+size_t cls_large_blocks(void) { return MEMORY_FIGURE(hblks); }
+
+size_t cls_arena_size(void) { return MEMORY_FIGURE(arena); }
 
 int cls_anonymous_file(const char *name, const void *bytes, size_t count) {
     int fd = open_anonymous(name);

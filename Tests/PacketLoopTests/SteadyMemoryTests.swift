@@ -21,5 +21,24 @@ struct SteadyMemoryTests {
             }
         }
     }
+
+    @Test("What was freed stays at hand up to a limit, and goes back beyond it")
+    func spare() async {
+        await #expect(processExitsWith: .success) {
+            MemoryArenas.keepSteady()
+            func use(_ count: Int) {
+                let size = 64 << 10
+                var blocks = (0..<count / size).map { _ in [UInt8](repeating: 1, count: size) }
+                blocks.removeAll()
+            }
+            use(MemoryArenas.spare / 2)
+            let before = MemoryArenas.size
+            #expect(before >= MemoryArenas.spare / 2)
+            use(MemoryArenas.spare / 2)
+            #expect(MemoryArenas.size == before)
+            use(MemoryArenas.spare * 3)
+            #expect(MemoryArenas.size < MemoryArenas.spare * 3 / 2)
+        }
+    }
 }
 #endif

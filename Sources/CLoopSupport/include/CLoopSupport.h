@@ -50,6 +50,9 @@ void cls_steady_memory(size_t large, size_t spare);
 /// How many blocks there are that came from the system by themselves (glibc; elsewhere 0).
 size_t cls_large_blocks(void);
 
+/// How many bytes the arena has, those that are free included (glibc; elsewhere 0).
+size_t cls_arena_size(void);
+
 /// Opens an anonymous file that is closed on exec, and writes all of `bytes` into it.
 /// Returns the descriptor, or -1 with errno set. Where the kernel has no memfd, an unlinked temporary file is used.
 int cls_anonymous_file(const char *name, const void *bytes, size_t count);
