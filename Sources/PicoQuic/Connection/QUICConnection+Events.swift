@@ -185,7 +185,7 @@ extension QUICConnection {
 
     /// Has the library look once more for something to send. When it was offered nothing, it computes when to wake from what
     /// it saw before it asked: what the delegate did instead (a reset, a stop, a close, another stream) would wait for the
-    /// next packet of the peer.
+    /// next packet of the peer, and so would what comes after the stream or the datagrams in the order of priorities.
     private func lookAgainLater() {
         _ = self.context.loop.schedule(at: self.context.loop.now) { [weak self] in
             if let cnx = unsafe self?.cnx { unsafe cpq_look_again(cnx) }
@@ -199,6 +199,7 @@ extension QUICConnection {
         var slot = unsafe QUICDatagramSlot(context: UnsafeMutableRawPointer(context), capacity: capacity)
         self.listener?.connection(self, prepareDatagram: &slot)
         slot.decline(hasMore: false)
+        if slot.isGivenUp { self.lookAgainLater() }
     }
 
     // MARK: - The end

@@ -12,6 +12,9 @@ public struct QUICDatagramSlot: ~Copyable {
 
     private var isAnswered = false
 
+    /// Whether there is no datagram after all.
+    private(set) var isGivenUp = false
+
     init(context: UnsafeMutableRawPointer, capacity: Int) {
         unsafe self.context = unsafe context
         self.capacity = capacity
@@ -52,6 +55,7 @@ public struct QUICDatagramSlot: ~Copyable {
             return
         }
         self.isAnswered = true
+        self.isGivenUp = !hasMore
         _ = unsafe picoquic_provide_datagram_buffer_ex(
             self.context,
             0,

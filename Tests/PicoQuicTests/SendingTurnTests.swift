@@ -3,15 +3,19 @@
 import PicoQuic
 import Testing
 
-@Suite("Packets that are taken for lost and were not, over loopback sockets", .tags(.network), .timeLimit(.minutes(1)))
-struct SpuriousLossTests {
-    @Test("What need not be repeated after all does not hold up a stream of another priority")
-    func priorities() async throws {
-        let fixture = try await Fixture(adjust: { configuration in
-            // Nothing else wakes a connection that believes to have nothing to send.
+@Suite("Streams whose turn it is, over loopback sockets", .tags(.network), .timeLimit(.minutes(1)))
+struct SendingTurnTests {
+    /// Nothing else wakes a connection that believes to have nothing to send.
+    private func silentFixture() async throws -> Fixture {
+        try await Fixture(adjust: { configuration in
             configuration.keepAlive = nil
             configuration.idleTimeout = .seconds(8)
         })
+    }
+
+    @Test("What need not be repeated after all does not hold up a stream of another priority")
+    func spuriousLoss() async throws {
+        let fixture = try await self.silentFixture()
         let proxy = try UDPProxy(to: fixture.address.port)
         let link = try await fixture.connect(port: proxy.port)
         // Until the largest packet that fits is known. It is doubted when packets are lost, and what was in one of that size then
@@ -38,6 +42,33 @@ struct SpuriousLossTests {
         #expect(fixture.serverWitness.state.received[patient]?.count == 1_000)
         await fixture.stop()
         proxy.stop()
+    }
+
+    @Test("Datagrams that are gone when they are asked for do not hold up a stream of another priority")
+    func noDatagram() async throws {
+        let fixture = try await self.silentFixture()
+        let link = try await fixture.connect()
+        let warmUp = try await link.send([1])
+        await link.witness.wait { $0.finished.contains(warmUp) }
+        // Nothing else must be under way, which would bring the stream along.
+        try await fixture.eventually("the connection does not come to rest") {
+            let before = try await link.run { connection, _ in connection.statistics }
+            try await Task.sleep(for: .milliseconds(200))
+            let now = try await link.run { connection, _ in connection.statistics }
+            return now.packetsSent == before.packetsSent && now.packetsReceived == before.packetsReceived
+        }
+        let stream = try await link.run { connection, delegate in
+            let stream = try connection.openStream(isUnidirectional: true, token: delegate.makeToken())
+            try connection.setPriority(9, stream: stream)
+            delegate.send([2], isFinished: true, stream: stream, on: connection)
+            connection.setDatagramPriority(2)
+            // It has none.
+            try connection.markDatagramsReady()
+            return stream
+        }
+        await fixture.serverWitness.wait { $0.finished.contains(stream) || !$0.closes.isEmpty }
+        #expect(fixture.serverWitness.state.received[stream] == [2])
+        await fixture.stop()
     }
 
     private func send(_ count: Int, priority: UInt8, _ link: Link) async throws -> UInt64 {
