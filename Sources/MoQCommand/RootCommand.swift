@@ -18,7 +18,7 @@ struct RootCommand: AsyncParsableCommand {
 
             HEX is the fingerprint that the relay prints. With a certificate of a known authority, neither side needs \
             --fingerprint. Exit status: 0 when everything went well, 64 for a command line that makes no sense, 1 for \
-            any other failure; what went wrong stands in one line on standard error.
+            any other failure (decode and interop-client have more); what went wrong stands in one line on standard error.
             """,
         version: Self.version,
         subcommands: [
