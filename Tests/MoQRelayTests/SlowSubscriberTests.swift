@@ -155,6 +155,37 @@ struct SlowSubscriberTests {
         world.closeAll()
     }
 
+    @Test(
+        "One that waits for the next group is served when that begins, although everybody else has stalled",
+        arguments: DraftPair.all
+    )
+    func newcomerOfNextGroup(_ drafts: DraftPair) throws {
+        let world = RelayWorld(SlowReading.configuration)
+        let publisher = world.connect(drafts.publisher, link: SlowReading.link)
+        _ = publisher.announce("live")
+        let slow = world.connect(drafts.subscriber, link: SlowReading.link)
+        let fresh = world.connect(drafts.subscriber, link: SlowReading.link)
+        world.settle()
+        let stuck = slow.subscribe("live")
+        world.settle()
+        stuck.subscription?.pause()
+        let track = try #require(publisher.tracks.first)
+        let first = try #require(track.open(group: 0))
+        for object in 0..<40 as Range<UInt64> { first.send(object: object, size: 16 << 10) }
+        world.advance(.seconds(1))
+        #expect(world.live.pausedTracks == 1)
+        // For it alone nothing of the group goes on.
+        let joined = fresh.subscribe("live", filter: .nextGroup)
+        world.advance(.milliseconds(100))
+        #expect(world.live.pausedTracks == 1)
+        let second = try #require(track.open(group: 1))
+        second.send(object: 0, size: 1_000)
+        second.send(object: 1, size: 1_000)
+        world.advance(.milliseconds(100))
+        #expect(joined.consumer.completeLocations == [0, 1].map { Location(group: 1, object: $0) })
+        world.closeAll()
+    }
+
     @Test("However many wait for it, a payload is in memory once")
     func sharedPayload() throws {
         let subscriberCount = 48

@@ -1,6 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
 #if os(Linux)
+import CLoopSupport
 import Glibc
 import PacketLoop
 import Testing
@@ -27,6 +28,29 @@ struct EpollDriverTests {
         #expect(turns < packets / 2, "\(turns) turns for \(packets) packets")
         let echo = try await link.send([UInt8](repeating: 9, count: 300_000))
         await link.witness.wait { $0.finished.contains(echo) }
+        await fixture.stop()
+    }
+
+    @Test("A socket that is full again in the round in which it had room is waited for again")
+    func fullAgain() async throws {
+        let calls = Locked((count: 0, isFull: false))
+        let fixture = try await unsafe TransmitFixture { descriptor, messages, count in
+            let isRefused = calls.withLock { calls in
+                guard calls.isFull else { return false }
+                calls.count += 1
+                return !calls.count.isMultiple(of: 2)
+            }
+            return unsafe isRefused ? -EAGAIN : cls_send(descriptor, messages, count)
+        }
+        // Each round that the loop waits for room sends what is left over, and then finds no room for more.
+        calls.withLock { $0.isFull = true }
+        let bytes = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ $0 >> 9) }
+        let stream = try await fixture.link.send(bytes)
+        let witness = fixture.link.witness
+        let end = ContinuousClock.now + .seconds(20)
+        while !witness.state.finished.contains(stream), ContinuousClock.now < end { await Task.yield() }
+        #expect(witness.state.received[stream] == bytes)
+        #expect(calls.withLock { $0.count } > 10)
         await fixture.stop()
     }
 

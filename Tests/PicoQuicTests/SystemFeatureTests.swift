@@ -127,17 +127,8 @@ struct SystemFeatureTests {
     @Test("That a network card cannot cut is found out with a message: everything arrives, and the log says so once")
     func card() async throws {
         let log = LogRecorder()
-        let fixture = try await Fixture()
-        var configuration = QUICConfiguration(applicationProtocols: ["echo"])
-        configuration.verification = .pinned([fixture.certificate.fingerprint])
-        let loop = PacketLoop(label: "no-card", clock: { picoquic_current_time() })
-        let driver = EpollDriver(
-            loop: loop,
-            context: try QUICContext(configuration: configuration, loop: loop, log: log.logger, acceptor: nil),
-            plan: try SocketPlan(address: .loopback(port: 0), bufferSize: 1 << 20)
-        )
         let refusals = Locked(0)
-        unsafe driver.transmit = { descriptor, messages, count in
+        let fixture = try await unsafe TransmitFixture(log: log.logger) { descriptor, messages, count in
             let whole = unsafe UnsafeBufferPointer(start: messages, count: Int(count)).prefix {
                 unsafe $0.segment == 0 || $0.segment >= $0.count
             }
@@ -147,31 +138,11 @@ struct SystemFeatureTests {
             }
             return unsafe cls_send(descriptor, messages, UInt32(whole.count))
         }
-        _ = try await driver.start()
-        let witness = Witness()
-        let address = try #require(SocketAddress(host: "127.0.0.1", port: fixture.address.port))
-        let connection = try await loop.run {
-            let connection = try driver.context.connect(
-                to: address,
-                name: "127.0.0.1",
-                protocols: ["echo"],
-                observer: { _ in }
-            )
-            connection.delegate = EchoDelegate(witness: witness, echoes: false)
-            return LoopBound(connection, on: loop)
-        }
-        let link = Link(connection: connection, witness: witness, loop: loop)
-        await witness.wait { $0.isReady || !$0.closes.isEmpty }
         let bytes = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 31 ^ $0 >> 9) }
-        let stream = try await link.send(bytes)
+        let stream = try await fixture.link.send(bytes)
+        let witness = fixture.link.witness
         await witness.wait { $0.finished.contains(stream) || !$0.closes.isEmpty }
         #expect(witness.state.received[stream] == bytes)
-        loop.post {
-            driver.context.closeAll(code: 0, reason: "")
-            driver.end()
-        }
-        await driver.waitForEnd()
-        driver.join()
         await fixture.stop()
         #expect(refusals.withLock { $0 } > 0)
         let lines = try self.lines(about: .cuttingMessages, in: log)

@@ -1,5 +1,7 @@
 // Part of Moqingbird, Media over QUIC for Swift. Apache-2.0.
 
+// Where the compiler believes `sockaddr_in` to be from, when it looks at certain other files first.
+import CPicoquic
 import Foundation
 import PacketLoop
 import PicoQuic

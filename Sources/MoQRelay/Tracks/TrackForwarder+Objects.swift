@@ -18,6 +18,7 @@ extension TrackForwarder {
         guard let merge = self.merge else {
             let subgroup = self.makeSubgroup(description, from: feed)
             subgroup.begin()
+            self.resumeIfPossible()
             return self.isOver ? nil : subgroup
         }
         if let first = feed.firstWholeGroup, description.group > first {
@@ -135,6 +136,7 @@ extension TrackForwarder {
         if record?.last == nil {
             subgroup.begin()
         }
+        self.resumeIfPossible()
         return .attached(subgroup)
     }
 

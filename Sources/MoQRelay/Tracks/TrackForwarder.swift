@@ -230,6 +230,7 @@ final class TrackForwarder {
 
     func subscriberChangedWishes(_ subscriber: TrackSubscriber) {
         self.reconsiderSubgroups(for: subscriber)
+        self.resumeIfPossible()
     }
 
     func subscriberDrained() {
@@ -391,7 +392,8 @@ final class TrackForwarder {
         self.setPaused(true)
     }
 
-    private func resumeIfPossible() {
+    /// Some subscriber has room, or takes objects that did not before.
+    func resumeIfPossible() {
         guard self.isPaused, !self.doAllTakersLag else {
             return
         }

@@ -211,13 +211,8 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
             unsafe self.exchange(quic)
             self.loop.turn()
             self.context.deleteFinishedClients()
-            if let blocked {
-                if ready.writable & (1 << UInt32(blocked)) != 0 {
-                    sender.flush()
-                    if sender.blocked != blocked {
-                        poller.watchRoom(of: self.sockets[blocked], number: blocked, false)
-                    }
-                }
+            if let blocked, ready.writable & (1 << UInt32(blocked)) != 0 {
+                sender.flush()
             }
             if sender.blocked == nil {
                 try unsafe self.send(sender, quic)
@@ -232,8 +227,10 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
             if let error = sender.failure {
                 throw Self.socketFailure(error)
             }
-            if let now = sender.blocked, now != blocked {
-                poller.watchRoom(of: self.sockets[now], number: now, true)
+            // The one that has room again may be full again by now: then it stays watched.
+            if sender.blocked != blocked {
+                if let blocked { poller.watchRoom(of: self.sockets[blocked], number: blocked, false) }
+                if let now = sender.blocked { poller.watchRoom(of: self.sockets[now], number: now, true) }
             }
             self.loop.turn()
         }
