@@ -129,9 +129,11 @@ struct SlowSubscriberTests {
         world.closeAll()
     }
 
-    @Test("A newcomer is served although everybody before it has stalled", arguments: DraftPair.all)
-    func newcomer(_ drafts: DraftPair) throws {
-        let world = RelayWorld(SlowReading.configuration)
+    /// A track that waits for its only subscriber, who does not read, with the stream of its first group open; and somebody else.
+    private func stalledTrack(
+        _ world: RelayWorld,
+        _ drafts: DraftPair
+    ) throws -> (track: TestTrack, fresh: TestClient) {
         let publisher = world.connect(drafts.publisher, link: SlowReading.link)
         _ = publisher.announce("live")
         let slow = world.connect(drafts.subscriber, link: SlowReading.link)
@@ -147,6 +149,13 @@ struct SlowSubscriberTests {
         }
         world.advance(.seconds(1))
         #expect(world.live.pausedTracks == 1)
+        return (track, fresh)
+    }
+
+    @Test("A newcomer is served although everybody before it has stalled", arguments: DraftPair.all)
+    func newcomer(_ drafts: DraftPair) throws {
+        let world = RelayWorld(SlowReading.configuration)
+        let (_, fresh) = try self.stalledTrack(world, drafts)
         let joined = fresh.subscribe("live")
         world.settle()
         world.settle()
@@ -161,19 +170,7 @@ struct SlowSubscriberTests {
     )
     func newcomerOfNextGroup(_ drafts: DraftPair) throws {
         let world = RelayWorld(SlowReading.configuration)
-        let publisher = world.connect(drafts.publisher, link: SlowReading.link)
-        _ = publisher.announce("live")
-        let slow = world.connect(drafts.subscriber, link: SlowReading.link)
-        let fresh = world.connect(drafts.subscriber, link: SlowReading.link)
-        world.settle()
-        let stuck = slow.subscribe("live")
-        world.settle()
-        stuck.subscription?.pause()
-        let track = try #require(publisher.tracks.first)
-        let first = try #require(track.open(group: 0))
-        for object in 0..<40 as Range<UInt64> { first.send(object: object, size: 16 << 10) }
-        world.advance(.seconds(1))
-        #expect(world.live.pausedTracks == 1)
+        let (track, fresh) = try self.stalledTrack(world, drafts)
         // For it alone nothing of the group goes on.
         let joined = fresh.subscribe("live", filter: .nextGroup)
         world.advance(.milliseconds(100))
@@ -183,6 +180,23 @@ struct SlowSubscriberTests {
         second.send(object: 1, size: 1_000)
         world.advance(.milliseconds(100))
         #expect(joined.consumer.completeLocations == [0, 1].map { Location(group: 1, object: $0) })
+        world.closeAll()
+    }
+
+    @Test(
+        "One that wants the present group after all is served, although everybody else has stalled",
+        // Draft 14 does not let it ask for more than before.
+        arguments: DraftPair.all.filter { $0.subscriber.updatesAreAnswered }
+    )
+    func newcomerWithOtherWishes(_ drafts: DraftPair) throws {
+        let world = RelayWorld(SlowReading.configuration)
+        let (_, fresh) = try self.stalledTrack(world, drafts)
+        let joined = fresh.subscribe("live", filter: .nextGroup)
+        world.advance(.milliseconds(100))
+        #expect(world.live.pausedTracks == 1)
+        joined.subscription?.update(filter: .nextObject)
+        world.advance(.milliseconds(100))
+        #expect(joined.consumer.completeLocations.last == Location(group: 0, object: 39))
         world.closeAll()
     }
 

@@ -18,7 +18,6 @@ extension TrackForwarder {
         guard let merge = self.merge else {
             let subgroup = self.makeSubgroup(description, from: feed)
             subgroup.begin()
-            self.resumeIfPossible()
             return self.isOver ? nil : subgroup
         }
         if let first = feed.firstWholeGroup, description.group > first {
@@ -46,6 +45,7 @@ extension TrackForwarder {
         for subscriber in self.subscribers {
             subgroup.add(subscriber)
         }
+        self.resumeSoon()
         return subgroup
     }
 
@@ -136,7 +136,6 @@ extension TrackForwarder {
         if record?.last == nil {
             subgroup.begin()
         }
-        self.resumeIfPossible()
         return .attached(subgroup)
     }
 

@@ -392,8 +392,17 @@ final class TrackForwarder {
         self.setPaused(true)
     }
 
+    /// A subgroup begins, perhaps for a subscriber with room that took nothing before. Not at once: its stream is being read,
+    /// and does not know yet where its objects go.
+    func resumeSoon() {
+        guard self.isPaused, !self.doAllTakersLag else {
+            return
+        }
+        _ = self.ledger.loop.schedule(at: self.ledger.loop.now) { [weak self] in self?.resumeIfPossible() }
+    }
+
     /// Some subscriber has room, or takes objects that did not before.
-    func resumeIfPossible() {
+    private func resumeIfPossible() {
         guard self.isPaused, !self.doAllTakersLag else {
             return
         }
