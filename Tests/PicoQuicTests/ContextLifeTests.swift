@@ -52,15 +52,10 @@ struct ContextLifeTests {
 
     @Test("A connection keeps its callback for as long as the library has it, however it ends")
     func callbacksStay() throws {
-        let loop = PacketLoop(label: "callbacks")
+        let context = try QUICContext.bare()
         // This thread is the loop's for as long as the test lasts.
-        loop.begin()
-        defer { loop.end() }
-        let context = try QUICContext(
-            configuration: QUICConfiguration(applicationProtocols: ["x"]),
-            loop: loop,
-            acceptor: nil
-        )
+        context.loop.begin()
+        defer { context.loop.end() }
         defer {
             context.deleteAll()
             context.free()

@@ -13,14 +13,6 @@ struct HandleTests {
         try unsafe #require(OpaquePointer(bitPattern: 4_096))
     }
 
-    private func context() throws -> QUICContext {
-        try QUICContext(
-            configuration: QUICConfiguration(applicationProtocols: ["x"]),
-            loop: PacketLoop(label: "handles"),
-            acceptor: nil
-        )
-    }
-
     @Test("A handle survives C, and a pointer is never taken for one")
     func roundTrip() throws {
         for index in [0, 1, 77, 0x7fff_ffff] {
@@ -30,14 +22,14 @@ struct HandleTests {
             }
         }
         #expect(unsafe ConnectionHandle(nil) == nil)
-        let context = try self.context()
+        let context = try QUICContext.bare()
         defer { context.free() }
         #expect(unsafe ConnectionHandle(Unmanaged.passUnretained(context).toOpaque()) == nil)
     }
 
     @Test("A handle that outlived its connection finds nothing, and a million comings and goings leave nothing")
     func generations() throws {
-        let context = try self.context()
+        let context = try QUICContext.bare()
         defer { context.free() }
         let cnx = try unsafe self.nowhere()
         var table = ConnectionTable()
@@ -68,7 +60,7 @@ struct HandleTests {
 
     @Test("Events without an owner are answered with an error, those of connections that have ended with 0")
     func ownerless() throws {
-        let context = try self.context()
+        let context = try QUICContext.bare()
         // This thread is the loop's for as long as the test lasts.
         context.loop.begin()
         defer { context.loop.end() }
@@ -108,7 +100,7 @@ struct HandleTests {
 
     @Test("Events that nobody knows, and late ones, are answered with 0 and reach nobody")
     func unknownEvents() throws {
-        let context = try self.context()
+        let context = try QUICContext.bare()
         defer { context.free() }
         let cnx = try unsafe self.nowhere()
         let handle = ConnectionHandle(index: 0, generation: 1)

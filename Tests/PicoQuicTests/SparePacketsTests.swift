@@ -13,15 +13,10 @@ struct SparePacketsTests {
     /// How many packets the library has memory for, after each of so many seconds, when `clients` clients have sent their
     /// first packet and are gone.
     private func counts(after clients: Int, seconds: Int) throws -> [CInt] {
-        let loop = PacketLoop(label: "spare")
+        let context = try QUICContext.bare()
         // This thread is the loop's for as long as the test lasts.
-        loop.begin()
-        defer { loop.end() }
-        let context = try QUICContext(
-            configuration: QUICConfiguration(applicationProtocols: ["x"]),
-            loop: loop,
-            acceptor: nil
-        )
+        context.loop.begin()
+        defer { context.loop.end() }
         defer { context.free() }
         let quic = try unsafe #require(unsafe context.raw)
         unsafe cpq_claim_thread(quic)
