@@ -228,10 +228,23 @@ static socklen_t address_length(const struct sockaddr *address) {
     return address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 }
 
+/// A UDP socket that no process inherits which somebody starts meanwhile.
+static int open_udp(int family) {
+#ifdef SOCK_CLOEXEC
+    return socket(family, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDP);
+#else
+    int fd = socket(family, SOCK_DGRAM, IPPROTO_UDP);
+    if (fd >= 0) {
+        (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    }
+    return fd;
+#endif
+}
+
 static int probe(const struct sockaddr *address, int is_bind) {
     int outcome = 0;
     int one = 1;
-    int fd = socket(address->sa_family, SOCK_DGRAM, IPPROTO_UDP);
+    int fd = open_udp(address->sa_family);
     if (fd < 0) {
         return errno;
     }
@@ -249,14 +262,14 @@ int cpq_reserve_port(const struct sockaddr *address, uint16_t *port) {
     struct sockaddr_storage bound = {0};
     socklen_t length = sizeof(bound);
     int one = 1;
-    int fd = socket(address->sa_family, SOCK_DGRAM, IPPROTO_UDP);
+    int fd = open_udp(address->sa_family);
     if (fd < 0) {
         return -1;
     }
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
-        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) != 0 ||
-        (address->sa_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0) ||
+    // The port is shared only once it is had: a socket that shares from the beginning is given one that another server shares.
+    if ((address->sa_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) != 0) ||
         bind(fd, address, address_length(address)) != 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) != 0 ||
         getsockname(fd, (struct sockaddr *)&bound, &length) != 0) {
         int error = errno;
         close(fd);
@@ -277,12 +290,11 @@ int cpq_probe_route(const struct sockaddr *address) {
 }
 
 int cpq_open_knocker(const struct sockaddr *address) {
-    int fd = socket(address->sa_family, SOCK_DGRAM, IPPROTO_UDP);
+    int fd = open_udp(address->sa_family);
     if (fd < 0) {
         return -1;
     }
-    if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
-        connect(fd, address, address_length(address)) != 0) {
+    if (fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || connect(fd, address, address_length(address)) != 0) {
         close(fd);
         return -1;
     }

@@ -54,6 +54,65 @@ struct EpollDriverTests {
         await fixture.stop()
     }
 
+    @Test("A socket for all addresses answers from the one that was written to", arguments: ["0.0.0.0", "*"])
+    func answersFromWhereItWasAsked(host: String) async throws {
+        let fixture = try await self.makeFixture(listen: QUICAddress(host: host, port: 0))
+        let target = try #require(SocketAddress(host: "127.0.0.2", port: fixture.address.port))
+        let client = try #require(
+            try UDPSocket.open(SocketPlan(address: .loopback(port: 0), bufferSize: 1 << 20), ecn: 0).first
+        )
+        // Takes only what comes from there.
+        let connected = unsafe target.withPointer { pointer in
+            unsafe connect(client.descriptor, pointer, socklen_t(MemoryLayout<sockaddr_in>.size))
+        }
+        #expect(connected == 0)
+        // A long header of a version that nobody speaks, which is answered with those that are (RFC 9000 section 6).
+        var packet = [UInt8](repeating: 0, count: 1_200)
+        packet.replaceSubrange(0..<6, with: [0xc0, 0x1a, 0x2a, 0x3a, 0x4a, 8])
+        packet[14] = 8
+        let sent = unsafe send(client.descriptor, packet, packet.count, 0)
+        #expect(sent == packet.count)
+        var arrival = pollfd(fd: client.descriptor, events: Int16(POLLIN), revents: 0)
+        let arrived = unsafe poll(&arrival, 1, 10_000)
+        #expect(arrived == 1)
+        var answer = [UInt8](repeating: 0, count: 2_000)
+        let count = unsafe recv(client.descriptor, &answer, answer.count, 0)
+        #expect(count > 7)
+        #expect(answer[1..<5].allSatisfy { $0 == 0 })
+        await fixture.stop()
+    }
+
+    @Test("\"::\" stands for both families, however it is spelt", arguments: ["::", "[::]", "0::0"])
+    func anyAddress(host: String) async throws {
+        guard SocketPlan.hasIPv6 else {
+            print("NOT RUN: this host has no IPv6")
+            return
+        }
+        let fixture = try await self.makeFixture(listen: QUICAddress(host: host, port: 0))
+        for host in ["127.0.0.1", "::1"] {
+            let link = try await fixture.connect(host: host)
+            let stream = try await link.send([1, 2, 3])
+            await link.witness.wait { $0.finished.contains(stream) }
+        }
+        await fixture.stop()
+    }
+
+    @Test("An endpoint says at once that it has no socket for an address", arguments: PacketLoopKind.allCases)
+    func otherFamily(kind: PacketLoopKind) async throws {
+        var configuration = QUICConfiguration(applicationProtocols: ["echo"])
+        configuration.packetLoop = kind
+        for (bound, target) in [("127.0.0.1", "::1"), ("::1", "127.0.0.1")] where SocketPlan.hasIPv6 {
+            let endpoint = PicoQuicExecutor(label: "one-family", configuration: configuration)
+            try await endpoint.start(on: QUICAddress(host: bound, port: 0))
+            let error = await #expect(throws: QUICError.self) {
+                try await endpoint.connect(to: target, port: 9) { _ in EchoDelegate(witness: Witness(), echoes: false) }
+            }
+            #expect(error?.code == .unreachable)
+            #expect(error?.message.contains("\(target) from an endpoint that is bound to an IPv") == true)
+            await endpoint.stop()
+        }
+    }
+
     @Test("Both families are served at one port", arguments: ["127.0.0.1", "::1"])
     func families(host: String) async throws {
         guard SocketPlan.hasIPv6 || host == "127.0.0.1" else {

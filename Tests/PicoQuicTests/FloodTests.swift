@@ -161,6 +161,24 @@ struct FloodTests {
         #expect(counts == [sockets[1].port: ReceivePhase.datagramsPerRound])
     }
 
+    @Test("Empty datagrams end a round like any others, and are counted")
+    func empty() throws {
+        let plan = try SocketPlan(address: .loopback(port: 0), bufferSize: 4 << 20)
+        let socket = try #require(try UDPSocket.open(plan, ecn: 0).first)
+        let sender = try #require(try UDPSocket.open(plan, ecn: 0).first)
+        try Self.send(300, of: 0, from: sender, to: socket)
+        let phase = try ReceivePhase([socket])
+        var taken = 0
+        func round() throws -> Bool {
+            try unsafe phase.run(1) { _, _, _ in taken += 1 }
+        }
+        #expect(try round())
+        #expect(phase.dropped == UInt64(ReceivePhase.datagramsPerRound))
+        while try round() {}
+        #expect(phase.dropped == 300)
+        #expect(taken == 0)
+    }
+
     @Test("What the kernel drops at a full socket is counted")
     func overflow() throws {
         let small = try SocketPlan(address: .loopback(port: 0), bufferSize: 1 << 16)

@@ -162,5 +162,23 @@ struct SharedPortTests {
         #expect(await fixture.endpoints[1].statistics().packetsNotForwarded > 0)
         await fixture.stop()
     }
+
+    @Test("A port that is held for a server's loops is not given to another server, nor to a child process")
+    func reservation() throws {
+        let held = try SharedPort(.loopback(port: 0))
+        let address = try #require(SocketAddress(host: "127.0.0.1", port: held.address.port))
+        switch address.reservePort() {
+        case .failure(let error):
+            #expect(error.number == EADDRINUSE)
+        case .success(let (descriptor, _)):
+            Issue.record("two servers share a port")
+            close(descriptor)
+        }
+        let (descriptor, port) = try address.with(port: 0).reservePort().get()
+        defer { close(descriptor) }
+        #expect(port != held.address.port)
+        #expect(fcntl(descriptor, F_GETFD) & FD_CLOEXEC != 0)
+        held.release()
+    }
 }
 #endif

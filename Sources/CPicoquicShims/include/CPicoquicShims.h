@@ -157,8 +157,8 @@ int cpq_parse_address(const char *text, uint16_t port, struct sockaddr_storage *
 /// Tries to bind a UDP socket to an address and closes it again. Returns 0, or errno.
 int cpq_probe_bind(const struct sockaddr *address);
 
-/// Takes a UDP port that sockets of this process will share: binds one that lets others in. With port 0 the system
-/// chooses. Returns the descriptor, which the caller closes, and the port; or -1 with errno set.
+/// Takes a UDP port that nobody else has, for sockets of this process to share: binds one that then lets others in. With
+/// port 0 the system chooses. Returns the descriptor, which the caller closes, and the port; or -1 with errno set.
 int cpq_reserve_port(const struct sockaddr *address, uint16_t *port);
 
 /// Asks the kernel whether it has a route to an address, without sending anything. Returns 0, or errno.

@@ -16,8 +16,10 @@ enum NameResolver {
     private static let mostAddresses = 8
 
     /// The addresses of a host that this host has a way to, in the system's order of preference.
+    ///
+    /// - Parameter families: those that there are sockets of.
     /// - Throws: `nameNotResolved`, or `unreachable` when no address can be reached.
-    static func resolve(host: String, port: UInt16) async throws(QUICError) -> [SocketAddress] {
+    static func resolve(host: String, port: UInt16, families: [CInt]) async throws(QUICError) -> [SocketAddress] {
         let found: Result<[SocketAddress], QUICError>
         if let address = SocketAddress(host: host, port: port) {
             found = .success([address])
@@ -28,13 +30,16 @@ enum NameResolver {
                 }
             }
         }
-        let addresses = try found.get()
+        let addresses = try found.get().filter { families.contains($0.family) }
+        guard !addresses.isEmpty else {
+            let has = families.contains(AF_INET6) ? "an IPv6" : "an IPv4"
+            throw QUICError(.unreachable, "cannot reach \(host) from an endpoint that is bound to \(has) address")
+        }
         let reachable = addresses.filter { $0.probeRoute() == 0 }
-        guard let first = addresses.first, !reachable.isEmpty else {
-            let reason = addresses.first.map { systemErrorText($0.probeRoute()) } ?? "no address"
+        guard !reachable.isEmpty else {
+            let reason = systemErrorText(addresses[0].probeRoute())
             throw QUICError(.unreachable, "cannot reach \(host): \(reason)")
         }
-        _ = first
         return Array(reachable.prefix(Self.mostAddresses))
     }
 

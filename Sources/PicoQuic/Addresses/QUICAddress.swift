@@ -20,17 +20,22 @@ public struct QUICAddress: Hashable, Sendable, CustomStringConvertible {
         QUICAddress(uncheckedHost: "127.0.0.1", port: port)
     }
 
-    /// Reads a numeric address, or "*" for all addresses of this host.
+    /// Reads a numeric address, or "*" or "::" for all addresses of this host. "0.0.0.0" stands for those of IPv4 alone.
     /// - Throws: `badAddress` when `host` is a name or nonsense.
     public init(host: String, port: UInt16) throws(QUICError) {
         var bare = host
         if bare.hasPrefix("["), bare.hasSuffix("]") {
             bare = String(bare.dropFirst().dropLast())
         }
-        guard bare == "*" || SocketAddress(host: bare, port: port) != nil else {
+        guard bare != "*" else {
+            self.init(uncheckedHost: bare, port: port)
+            return
+        }
+        guard let address = SocketAddress(host: bare, port: port) else {
             throw QUICError(.badAddress, "'\(host)' is not an IP address")
         }
-        self.init(uncheckedHost: bare, port: port)
+        // "::" can be spelt in many ways.
+        self.init(uncheckedHost: address.isUnspecified ? address.address?.host ?? bare : bare, port: port)
     }
 
     init(uncheckedHost host: String, port: UInt16) {
@@ -39,7 +44,7 @@ public struct QUICAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Whether the address stands for all addresses of both families.
-    public var isAny: Bool { self.host == "*" }
+    public var isAny: Bool { self.host == "*" || self.host == "::" }
 
     /// Whether it is an IPv6 address.
     public var isIPv6: Bool { self.host.contains(":") }

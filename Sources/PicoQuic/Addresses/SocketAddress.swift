@@ -62,6 +62,9 @@ struct SocketAddress: Sendable {
     /// The address family.
     var family: CInt { CInt(self.storage.ss_family) }
 
+    /// Whether it stands for all addresses of its family.
+    var isUnspecified: Bool { ["0.0.0.0", "::"].contains(self.address?.host) }
+
     /// Lends the address to a socket call.
     func withPointer<R>(_ body: (UnsafePointer<sockaddr>) -> R) -> R {
         var copy = self.storage

@@ -35,6 +35,8 @@ public final class PicoQuicExecutor: Sendable {
         var phase = Phase.idle
         /// The thread, while the endpoint runs.
         var driver: (any EndpointDriver)?
+        /// The address families of its sockets.
+        var families: [CInt] = []
         /// The first stop that came before the start had returned.
         var earlyStop: (code: UInt64, reason: String)?
         /// Who waits for the end.
@@ -225,6 +227,7 @@ public final class PicoQuicExecutor: Sendable {
             context.free()
             throw error
         }
+        self.life.withLock { $0.families = plan.addresses.map(\.family) }
         switch self.configuration.packetLoop {
         case .picoquic:
             return NetworkDriver(loop: self.loop, context: context, parameters: plan.parameters)
@@ -383,7 +386,8 @@ public final class PicoQuicExecutor: Sendable {
         }
         let protocols = applicationProtocols ?? self.configuration.applicationProtocols
         try QUICConfiguration.validate(protocols: protocols)
-        let addresses = try await NameResolver.resolve(host: host, port: port)
+        let families = self.life.withLock { $0.families }
+        let addresses = try await NameResolver.resolve(host: host, port: port, families: families)
         let target = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
         let pending = PendingConnect()
         let outcome = await withTaskCancellationHandler {

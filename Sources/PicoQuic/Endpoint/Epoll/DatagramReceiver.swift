@@ -14,7 +14,7 @@ final class DatagramReceiver {
 
     private let receiver: OpaquePointer
 
-    /// How many datagrams did not fit, or came from nowhere.
+    /// How many datagrams did not fit, came from nowhere, or were empty.
     private(set) var dropped: UInt64 = 0
 
     /// What the kernel last said, in the latest call, about how many messages a socket had no room for; nil when it did
@@ -35,7 +35,7 @@ final class DatagramReceiver {
 
     /// What one call brought.
     enum Outcome {
-        /// So many datagrams, and whether more may wait.
+        /// So many datagrams, those that were dropped included, and whether more may wait.
         case received(Int, hasMore: Bool)
         /// The system reported an error, with this number.
         case failed(CInt)
@@ -64,9 +64,15 @@ final class DatagramReceiver {
                 unsafe CInt(received.pointee.from.ss_family) == socket.family
             else {
                 self.dropped &+= 1
+                datagrams += 1
                 continue
             }
             let total = unsafe received.pointee.count
+            if total == 0 {
+                // It counts like any other, or a flood of them would have no end.
+                self.dropped &+= 1
+                datagrams += 1
+            }
             let segment = unsafe max(1, received.pointee.segment)
             var offset = 0
             while offset < total {

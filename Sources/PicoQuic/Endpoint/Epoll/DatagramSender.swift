@@ -182,7 +182,7 @@ final class DatagramSender {
                 return
             }
             let isCut = unsafe self.messages[self.sent].segment < self.messages[self.sent].count
-            if isCut, error == EIO || error == EINVAL {
+            if isCut, [EIO, EINVAL, EMSGSIZE].contains(error) {
                 // The driver of this interface cannot cut. So it will be for the next one.
                 self.cutsMessages = self.cutsMessages && error != EIO
                 guard self.transmitSingly(self.sent, descriptor) else {

@@ -149,6 +149,8 @@ final class EpollDriver: EndpointDriver, @unchecked Sendable {
             try self.serve()
         } catch {
             self.context.fail("the network thread has failed: \(error.message)")
+            // When it failed at once.
+            self.life.settleStart(.failure(error))
         }
         self.life.beginEnd()
         self.loop.detach()

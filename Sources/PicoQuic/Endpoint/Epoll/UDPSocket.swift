@@ -17,7 +17,8 @@ final class UDPSocket {
     let port: UInt16
     /// Where it is bound, for the system.
     let bound: sockaddr_storage
-    /// Whether the kernel is to choose the address to send from: the socket has only one, or cannot be told.
+    /// Whether the kernel is to choose the address to send from: the socket has only one, or the kernel does not tell which
+    /// one of several a packet came to.
     let leavesAddressToKernel: Bool
     /// What the system has for this socket, of ``SystemFeatures/ofSockets``.
     let features: SystemFeatures
@@ -53,7 +54,7 @@ final class UDPSocket {
         self.port = actual.port
         self.bound = bound
         self.features = SystemFeatures(rawValue: features)
-        self.leavesAddressToKernel = !plan.address.isAny || features & UInt32(CLS_TELLS_DESTINATION) == 0
+        self.leavesAddressToKernel = !address.isUnspecified || features & UInt32(CLS_TELLS_DESTINATION) == 0
     }
 
     deinit {
