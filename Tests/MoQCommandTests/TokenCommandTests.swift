@@ -38,6 +38,16 @@ struct TokenCommandTests {
             #expect(seen.status == 0, "\(seen.complaints)")
             #expect(seen.output == "one\ntwo\n")
             #expect(try await publisher.ending().status == 0)
+            let bench = ["bench", "latency", relay.url, "--fingerprint", relay.fingerprint]
+            let short = ["--duration", "0.1", "--warm-up", "0"]
+            let refused = try await ChildProcess(bench + short, input: Data()).ending()
+            #expect(refused.status == 1)
+            #expect(refused.complaints.contains("a token is needed here"), "\(refused.complaints)")
+            let load = try await ChildProcess(
+                bench + short + (try file("load", "publishing\n")),
+                input: Data()
+            ).ending()
+            #expect(load.status == 0, "\(load.complaints)")
             let stranger = try await ChildProcess(["status"] + common, input: Data()).ending()
             #expect(stranger.status == 1)
             #expect(

@@ -31,9 +31,9 @@ struct ChurnRun {
         guard let named = self.command.name else {
             let namespace = LoadPlan.makeTrack().namespace
             let tracks = (0..<self.command.subscriptions).map { FullTrackName(namespace: namespace, name: "\($0)") }
-            let origin = try await QuietOrigin.start(namespace, at: server)
+            let (origin, events) = try await QuietOrigin.start(namespace, at: server)
             do {
-                try await self.run(tracks, server, relay)
+                try await self.run(tracks, published: events.broken, server, relay)
             } catch {
                 await origin.stop()
                 throw error
@@ -41,10 +41,16 @@ struct ChurnRun {
             await origin.stop()
             return
         }
-        try await self.run([named], server, relay)
+        try await self.run([named], published: nil, server, relay)
     }
 
-    private func run(_ tracks: [FullTrackName], _ server: LoadServer, _ relay: RelayProcess?) async throws {
+    /// `published` tells when the tracks are gone, which are published here; nil when somebody else may have them, or nobody.
+    private func run(
+        _ tracks: [FullTrackName],
+        published: Outcome<Void>?,
+        _ server: LoadServer,
+        _ relay: RelayProcess?
+    ) async throws {
         let interrupted = Outcome<Int32>()
         SignalWatch.process.onStop { interrupted.succeed($0) }
         let clients = try await LoadClients(label: "bench-churn", to: server)
@@ -53,7 +59,8 @@ struct ChurnRun {
             let figures = try await loop.run { LoopBound(ChurnFigures(), on: loop) }
             let before = try relay?.usage()
             let began = BenchClock.now
-            let tally = await self.visit(tracks, clients, server, figures, interrupted)
+            let isOver = { interrupted.result != nil || published?.result != nil }
+            let tally = await self.visit(tracks, clients, server, figures, isPublished: published != nil, isOver)
             let seconds = Double(BenchClock.now - began) / 1e9
             let parts = try await loop.run { (figures.value.setUp, figures.value.subscribed) }
             let used = try relay.map { (relay) throws(CommandFailure) in
@@ -63,6 +70,9 @@ struct ChurnRun {
             await clients.stop()
             if case .success(let signal) = interrupted.result {
                 throw CommandFailure.interrupted(by: signal)
+            }
+            if case .failure(let failure) = published?.result {
+                throw failure
             }
             if tally.failures > 0 {
                 throw CommandFailure(
@@ -81,7 +91,8 @@ struct ChurnRun {
         _ clients: LoadClients,
         _ server: LoadServer,
         _ figures: LoopBound<ChurnFigures>,
-        _ interrupted: Outcome<Int32>
+        isPublished: Bool,
+        _ isOver: () -> Bool
     ) async -> Tally {
         var tally = Tally()
         let cycles = self.command.cycles
@@ -98,11 +109,11 @@ struct ChurnRun {
                     StandardStreams.note("churn: \(tally.done) of \(cycles) cycles, \(tally.failures) failures\n")
                 }
             }
-            for number in 0..<cycles where interrupted.result == nil {
+            for number in 0..<cycles where !isOver() {
                 if number >= self.command.atOnce, let result = await group.next() {
                     count(result)
                 }
-                group.addTask { await Self.visit(tracks, clients, server, figures) }
+                group.addTask { await Self.visit(tracks, clients, server, figures, isPublished: isPublished) }
             }
             for await result in group {
                 count(result)
@@ -117,7 +128,8 @@ struct ChurnRun {
         _ tracks: [FullTrackName],
         _ clients: LoadClients,
         _ server: LoadServer,
-        _ figures: LoopBound<ChurnFigures>
+        _ figures: LoopBound<ChurnFigures>,
+        isPublished: Bool
     ) async -> (UInt64, CommandFailure?) {
         let began = BenchClock.now
         let outcome = Outcome<Void>()
@@ -131,7 +143,12 @@ struct ChurnRun {
                     loop: loop,
                     profile: profile,
                     configuration: server.session,
-                    handler: ChurnPeer(tracks: tracks, figures: figures.value, outcome: outcome)
+                    handler: ChurnPeer(
+                        tracks: tracks,
+                        isPublished: isPublished,
+                        figures: figures.value,
+                        outcome: outcome
+                    )
                 )
                 cell.set(session, on: loop)
                 session.start()

@@ -15,6 +15,7 @@ struct LoadReportTests {
             publisher: LoadPublisher.Figures(
                 total: measured + 5,
                 measured: measured,
+                due: measured + 7,
                 isOver: false,
                 threadCPU: second * 300_000_000
             ),
@@ -73,7 +74,6 @@ struct LoadReportTests {
             congestionControl: "bbr1:Q0.05",
             offersAcknowledgementFrequency: false,
             busyPoll: 50,
-            expectedCount: 1_007,
             isInterrupted: false,
             first: first,
             last: last,
@@ -131,6 +131,15 @@ struct LoadReportTests {
         )
         #expect(latency["p50"] == 1.5)
         #expect((json["send_lag_us"] as? [String: Double])?["count"] == 0)
+    }
+
+    @Test("Counts of context switches that have become smaller, because a thread of the relay ended, are none")
+    func endedThreads() throws {
+        var report = Self.report(target: "moqt://127.0.0.1:1/", rate: 30)
+        report.first.relay?.voluntarySwitches = 1_000
+        let relay = try #require(try Self.parse(report)["relay"] as? [String: Double])
+        #expect(relay["voluntary_switches"] == 0)
+        #expect(relay["involuntary_switches"] == 2)
     }
 
     @Test("Objects of several tracks are expected once for each reader of their track")

@@ -31,11 +31,15 @@ struct LoadScheduleTests {
     @Test("What is due before the end of the warm-up is not measured, nor what is due after the end")
     func measured() {
         let schedule = LoadSchedule(start: Self.start, warmUp: .seconds(1), duration: .seconds(2), rate: 10)
-        #expect(schedule.measuredCount == 20)
+        #expect(schedule.measuredCount(at: .max) == 20)
+        #expect(schedule.measuredCount(at: schedule.measuredFrom) == 1)
+        #expect(schedule.measuredCount(at: schedule.measuredFrom - 1) == 0)
+        #expect(schedule.measuredCount(at: schedule.measuredFrom + 1_050_000_000) == 11)
         let measured = (0..<40 as Range<UInt64>).filter { schedule.measures(schedule.due($0)) }
         #expect(measured == Array(10..<30))
         let eager = LoadSchedule(start: Self.start, warmUp: .zero, duration: .seconds(2), rate: 10)
-        #expect(eager.measuredCount == 20)
+        #expect(eager.measuredCount(at: .max) == 20)
+        #expect(eager.measuredCount(at: Self.start) == 1)
         #expect(eager.measures(eager.due(0)))
     }
 
@@ -50,6 +54,6 @@ struct LoadScheduleTests {
         let schedule = LoadSchedule(start: Self.start, warmUp: .milliseconds(5), duration: .milliseconds(10), rate: nil)
         #expect(schedule.measuredFrom == Self.start + 5_000_000)
         #expect(schedule.end == Self.start + 15_000_000)
-        #expect(schedule.measuredCount == 0)
+        #expect(schedule.measuredCount(at: .max) == 0)
     }
 }

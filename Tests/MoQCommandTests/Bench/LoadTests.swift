@@ -143,6 +143,49 @@ struct LoadTests {
         try Self.check(#require(json["with"] as? [String: Any]), subscribers: 3)
     }
 
+    @Test("When the second load cannot begin, the first one is told all the same", arguments: [true, false])
+    func slowEndedEarly(bySignal: Bool) async throws {
+        let relay = try await RunningRelay("--drain-timeout", "0.1")
+        let load = try ChildProcess(
+            ["bench", "slow", relay.url, "--fingerprint", relay.fingerprint, "--subscribers", "20", "--share", "0.25"]
+                + ["--ramp", "10", "--rate", "100"] + Self.short,
+            input: Data()
+        )
+        let connecting = "bench: connecting 20 subscribers, of whom 5 will not read"
+        _ = try await load.complaintLine(after: connecting, within: 20 * TestBuild.patience)
+        if bySignal {
+            load.send(SIGINT)
+        } else {
+            try await relay.stop()
+        }
+        let ending = try await load.ending(within: 20 * TestBuild.patience)
+        #expect(ending.status == (bySignal ? 130 : 1), "\(ending.complaints)")
+        let object = try JSONSerialization.jsonObject(with: Data(ending.output.utf8))
+        let json = try #require(object as? [String: Any])
+        try Self.check(#require(json["without"] as? [String: Any]), subscribers: 20)
+        #expect(json["with"] is NSNull)
+        if bySignal {
+            try await relay.stop()
+        }
+    }
+
+    @Test("Visits end with their relay, which is told")
+    func churnLost() async throws {
+        let relay = try await RunningRelay("--drain-timeout", "0.1")
+        let churn = try ChildProcess(
+            ["bench", "churn", relay.url, "--fingerprint", relay.fingerprint, "--cycles", "20000", "--json"],
+            input: Data()
+        )
+        _ = try await churn.complaintLine(after: "churn: 2000 of 20000", within: 30 * TestBuild.patience)
+        try await relay.stop()
+        let ending = try await churn.ending(within: 20 * TestBuild.patience)
+        #expect(ending.status == 1)
+        #expect(ending.complaints.contains("session closed"), "\(ending.complaints)")
+        let object = try JSONSerialization.jsonObject(with: Data(ending.output.utf8))
+        let cycles = try #require((object as? [String: Any])?["cycles"] as? Int)
+        #expect(cycles >= 2_000 && cycles < 20_000)
+    }
+
     @Test("Visits and their subscriptions are counted, and nothing of them is left at the relay")
     func churn() async throws {
         let relay = try await RunningRelay()

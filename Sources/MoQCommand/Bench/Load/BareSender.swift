@@ -32,6 +32,7 @@ final class BareSender {
         LoadPublisher.Figures(
             total: self.sent.total,
             measured: self.sent.measured,
+            due: self.sent.measured,
             isOver: self.isOver,
             threadCPU: BenchClock.threadCPU
         )

@@ -29,7 +29,7 @@ struct IdleRun {
             return
         }
         let track = LoadPlan.makeTrack()
-        let origin = try await QuietOrigin.start(track.namespace, at: server)
+        let (origin, _) = try await QuietOrigin.start(track.namespace, at: server)
         do {
             let clients = try await LoadClients(label: "bench-idle", to: server)
             do {

@@ -62,6 +62,7 @@ final class LoadClients: Sendable {
         let began = ContinuousClock.now
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 0..<count {
+                try Task.checkCancellation()
                 if number >= Self.handshakesAtOnce { try await group.next() }
                 if let perSecond {
                     try await Task.sleep(until: began.advanced(by: .seconds(Double(number) / perSecond)))

@@ -14,6 +14,8 @@ final class LoadPublisher: LoadSessionHandler {
         var total: UInt64
         /// How many of them are measured.
         var measured: UInt64
+        /// How many there should have been of those, by the end of the load; as many, when nothing was due at a time of its own.
+        var due: UInt64
         /// Whether everything that was due has been sent.
         var isOver: Bool
         /// How much CPU the loop has used, in nanoseconds.
@@ -76,6 +78,7 @@ final class LoadPublisher: LoadSessionHandler {
         Figures(
             total: self.pump.sent.total,
             measured: self.pump.sent.measured,
+            due: self.pump.due ?? self.pump.sent.measured,
             isOver: self.pump.isOver,
             threadCPU: BenchClock.threadCPU
         )

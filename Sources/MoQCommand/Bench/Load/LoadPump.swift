@@ -52,6 +52,8 @@ final class LoadPump {
 
     /// How many objects were sent, and how many of them are measured.
     private(set) var sent: (total: UInt64, measured: UInt64) = (0, 0)
+    /// How many of those that are measured were due when it stopped; nil before, and when nothing is due at a time of its own.
+    private(set) var due: UInt64?
     /// How late those that are measured were handed over.
     private(set) var lag = LatencyHistogram()
 
@@ -89,8 +91,13 @@ final class LoadPump {
         self.pump()
     }
 
-    /// Sends no more. What is open ends.
+    /// Sends what has just become due, and then no more. What is open ends.
     func stop() {
+        if case .running(let schedule) = self.state, schedule.rate != nil {
+            self.due = schedule.measuredCount(at: BenchClock.now)
+            self.timer?.cancel()
+            self.pump()
+        }
         self.timer?.cancel()
         self.state = .over
         for outlet in self.outlets.joined() {

@@ -19,8 +19,6 @@ struct LoadReport: Sendable {
     var offersAcknowledgementFrequency: Bool
     /// How many microseconds our loop looks for packets before it sleeps.
     var busyPoll: Int
-    /// How many measured objects were due, or were sent when nothing was due at a time of its own.
-    var expectedCount: UInt64
     /// Whether a signal ended the load.
     var isInterrupted: Bool
     /// At the beginning and at the end of what is measured, and when nothing was under way any more.
@@ -46,8 +44,8 @@ struct LoadReport: Sendable {
         let arrived = self.final.crowd.delivered + self.final.crowd.tooOld
         return self.expectedDeliveries - min(arrived, self.expectedDeliveries)
     }
-    /// How many objects could not be sent in time for the end of the load.
-    var unsent: UInt64 { self.expectedCount - min(self.final.publisher.measured, self.expectedCount) }
+    /// How many objects were due and could not be sent by the end of the load.
+    var unsent: UInt64 { self.final.publisher.due - min(self.final.publisher.measured, self.final.publisher.due) }
 
     private var own: ProcessUsage { Self.difference(self.first.own, self.last.own) }
     private var publisherSeconds: Double {
@@ -68,9 +66,14 @@ struct LoadReport: Sendable {
             userSeconds: last.userSeconds - first.userSeconds,
             systemSeconds: last.systemSeconds - first.systemSeconds,
             residentBytes: last.residentBytes,
-            voluntarySwitches: last.voluntarySwitches &- first.voluntarySwitches,
-            involuntarySwitches: last.involuntarySwitches &- first.involuntarySwitches
+            voluntarySwitches: self.growth(first.voluntarySwitches, last.voluntarySwitches),
+            involuntarySwitches: self.growth(first.involuntarySwitches, last.involuntarySwitches)
         )
+    }
+
+    /// A process forgets what its threads did that have ended.
+    private static func growth(_ first: UInt64, _ last: UInt64) -> UInt64 {
+        last - min(first, last)
     }
 
     /// So many seconds for each 10^9 bytes that arrived; nil when none did.

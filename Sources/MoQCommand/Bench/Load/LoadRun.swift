@@ -77,7 +77,6 @@ struct LoadRun {
             try await self.showProgress(stage, since: first)
         }
         let last = try await stage.sample()
-        let wasCutShort = BenchClock.now < schedule.end
         if isOver() {
             try await stage.stopSending()
         }
@@ -92,7 +91,6 @@ struct LoadRun {
             congestionControl: self.options.connection.congestionControl,
             offersAcknowledgementFrequency: !self.options.connection.noAckFrequency,
             busyPoll: self.options.connection.busyPoll,
-            expectedCount: wasCutShort || self.plan.rate == nil ? final.publisher.measured : schedule.measuredCount,
             isInterrupted: interrupted.result != nil,
             first: first,
             last: last,

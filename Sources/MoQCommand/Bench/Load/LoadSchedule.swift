@@ -45,9 +45,10 @@ struct LoadSchedule: Hashable, Sendable {
         return count
     }
 
-    /// How many objects that are measured are due in all. Only with a rate.
-    var measuredCount: UInt64 {
-        guard self.measuredFrom > self.start else { return self.dueCount(at: self.end) }
-        return self.dueCount(at: self.end) - self.dueCount(at: self.measuredFrom - 1)
+    /// How many objects that are measured are due before this time, or at it. Only with a rate.
+    func measuredCount(at time: UInt64) -> UInt64 {
+        guard time >= self.measuredFrom else { return 0 }
+        guard self.measuredFrom > self.start else { return self.dueCount(at: time) }
+        return self.dueCount(at: time) - self.dueCount(at: self.measuredFrom - 1)
     }
 }

@@ -69,6 +69,7 @@ struct LoadServer: Sendable {
         var session = Self.sessionConfiguration
         session.setup.authority = authority
         session.setup.path = path
+        connection.tokenFile?.show(in: &session)
         self.session = session
     }
 

@@ -151,6 +151,12 @@ final class LoadStage: LoadScene {
                     on: loop
                 )
             }
+            if let ramp = plan.ramp {
+                let slow = plan.slowSubscribers > 0 ? ", of whom \(plan.slowSubscribers) will not read" : ""
+                StandardStreams.note(
+                    "bench: connecting \(plan.subscribers) subscribers\(slow), \(Quantity.decimal(ramp, digits: 1)) per second\n"
+                )
+            }
             try await clients.connect(plan.subscribers, perSecond: plan.ramp) { transport, profile in
                 crowd.value.join(transport, profile: profile)
             }

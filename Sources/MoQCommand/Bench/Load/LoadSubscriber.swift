@@ -16,11 +16,6 @@ final class LoadSubscriber: LoadSessionHandler {
         case ended(CommandFailure)
     }
 
-    /// How long to wait before a track that does not exist yet is asked for again.
-    private static let retryDelay = Duration.milliseconds(100)
-    /// How often.
-    private static let maximumTries = 50
-
     private let track: FullTrackName
     private let tally: LoadTally
     private let events: (Event) -> Void
@@ -28,7 +23,7 @@ final class LoadSubscriber: LoadSessionHandler {
     private var idleIntakes: [Intake] = []
     private var session: MoQSession?
     private var subscription: Subscription?
-    private var tries = 0
+    private var retries = LoadRetries()
     private var isOver = false
 
     /// Subscribes as soon as the session is set up.
@@ -80,7 +75,6 @@ final class LoadSubscriber: LoadSessionHandler {
 
     private func subscribe(in session: MoQSession) {
         guard !self.isOver else { return }
-        self.tries += 1
         self.subscription = session.subscribe(SubscribeRequest(track: self.track), consumer: self) {
             [weak self, weak session] result in
             guard let self, let session else { return }
@@ -90,13 +84,13 @@ final class LoadSubscriber: LoadSessionHandler {
             case .failure(let error) where error.code == .sessionClosed:
                 // The session itself says why, right afterwards.
                 break
-            case .failure(let error) where error.requestError == .doesNotExist && self.tries < Self.maximumTries:
-                // A relay may take a while to know everywhere what was announced.
-                _ = session.loop.schedule(after: Self.retryDelay) { [weak self, weak session] in
+            case .failure(let error):
+                let isRetried = self.retries.retry(after: error, in: session) { [weak self, weak session] in
                     if let session { self?.subscribe(in: session) }
                 }
-            case .failure(let error):
-                self.end(CommandFailure("the track was refused: \(error)"))
+                if !isRetried {
+                    self.end(CommandFailure("the track was refused: \(error)"))
+                }
             }
         }
     }

@@ -17,8 +17,11 @@ final class QuietOrigin: LoadSessionHandler {
     }
 
     /// Connects to the relay and announces the namespace. Returns when the relay has accepted it.
-    /// - Returns: what to stop when it is not needed any more.
-    static func start(_ namespace: TrackNamespace, at server: LoadServer) async throws -> LoadClients {
+    /// - Returns: what to stop when it is not needed any more, and what tells when it is lost before.
+    static func start(
+        _ namespace: TrackNamespace,
+        at server: LoadServer
+    ) async throws -> (clients: LoadClients, events: LoadEvents) {
         let clients = try await LoadClients(label: "bench-origin", to: server)
         let events = LoadEvents()
         let loop = clients.loop
@@ -33,7 +36,7 @@ final class QuietOrigin: LoadSessionHandler {
                 ).start()
             }
             try await events.wait(for: events.announced, "the relay did not answer the publisher's namespace")
-            return clients
+            return (clients, events)
         } catch {
             await clients.stop()
             throw error

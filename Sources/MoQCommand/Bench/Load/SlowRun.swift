@@ -20,11 +20,16 @@ struct SlowRun {
         var figures = SlowFigures(without: without.report)
         var failure = without.failure
         if failure == nil, interrupted.result == nil {
-            var plan = self.plan
-            plan.slowSubscribers = self.slowSubscribers
-            let with = try await LoadRun(plan, self.options).measure(interrupted)
-            figures.with = with.report
-            failure = with.failure
+            do {
+                let with = try await self.measureWithSlow(interrupted)
+                figures.with = with.report
+                failure = with.failure
+            } catch is CancellationError {
+                // A signal ended it before there was anything to tell of.
+            } catch {
+                // What was measured so far is worth telling.
+                failure = error as? CommandFailure ?? CommandFailure("\(error)")
+            }
         }
         StandardStreams.say(self.options.json ? figures.json.rendered : figures.text)
         if let failure {
@@ -33,6 +38,22 @@ struct SlowRun {
         if case .success(let signal) = interrupted.result {
             throw CommandFailure.interrupted(by: signal)
         }
+    }
+
+    /// Makes the second load. A signal while it is being prepared makes it throw `CancellationError`.
+    private func measureWithSlow(
+        _ interrupted: Outcome<Int32>
+    ) async throws -> (report: LoadReport, failure: CommandFailure?) {
+        var plan = self.plan
+        plan.slowSubscribers = self.slowSubscribers
+        let load = LoadRun(plan, self.options)
+        let measurement = Task { try await load.measure(interrupted) }
+        // Until the load says itself what ends it.
+        SignalWatch.process.onStop { signal in
+            interrupted.succeed(signal)
+            measurement.cancel()
+        }
+        return try await measurement.value
     }
 }
 
