@@ -144,8 +144,14 @@ extension MoQRelay {
         }
     }
 
-    /// Lets go of the tracks that an upstream relay offered and that nobody wants any more.
+    /// Lets go of the tracks that an upstream relay offered, itself or over another shard, and that nobody wants any more.
+    ///
+    /// The shard over which upstream relays are reached then offers again what its own clients publish. Another shard offers
+    /// nothing else, and offers it once.
     func dropUnusedOffers(of peer: RelayPeer) {
+        guard peer.isUpstream || peer.sibling?.isGateway == true else {
+            return
+        }
         for (name, feed) in peer.upstreams where feed.origin == .published && !self.isAskedForTracks(of: name.namespace)
         {
             if let track = self.tracks[name], track.waiting.isEmpty,

@@ -244,6 +244,10 @@ final class TrackForwarder {
         }
         self.remove(subscriber)
         self.settle()
+        if subscriber.isSibling, !self.isOver {
+            // What clients here offer every shard has to know, also one that wants none of it now.
+            self.relay?.offer(self, across: subscriber.owner)
+        }
     }
 
     /// Takes a subscriber out of every list. What becomes of its streams is the caller's business, unless a code is

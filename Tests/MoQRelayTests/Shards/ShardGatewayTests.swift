@@ -160,6 +160,34 @@ struct ShardGatewayTests {
         scene.closeAll(publishers[0])
     }
 
+    @Test("What is offered from above to who follows tracks at another shard goes when that one follows no more")
+    func offerFromAboveEnds() {
+        let scene = Scene()
+        let publisher = scene.above()
+        let track = publisher.publish("live")
+        let follower = scene.world.connect(1)
+        let following = follower.session.subscribeTracks(
+            TrackNamespace(path: "live"),
+            events: { _ in },
+            response: { _ in }
+        )
+        scene.world.settle()
+        #expect(follower.publishes.count == 1)
+        following.cancel()
+        scene.world.settle()
+        #expect(scene.world.relays.allSatisfy { $0.tracks.isEmpty })
+        // It is asked for again when somebody wants it, as far as it can be found above.
+        _ = publisher.announce("live")
+        scene.world.settle()
+        let subscribed = follower.subscribe("live")
+        scene.world.settle()
+        #expect(subscribed.answer != nil)
+        track.send(group: 0, count: 2)
+        scene.world.settle()
+        #expect(subscribed.consumer.completeLocations.count == 2)
+        scene.closeAll(publisher)
+    }
+
     @Test("Who waits at another shard gets what appears above")
     func rendezvous() throws {
         let scene = Scene()

@@ -179,6 +179,35 @@ struct ShardTrackTests {
     }
 
     @Test(
+        "A track that another shard offered stays known when a client here follows the tracks of its prefix no more",
+        arguments: [nil, 0]
+    )
+    func offerOutlivesFollower(gateway: Int?) {
+        let world = ShardWorld(2, gateway: gateway)
+        let track = world.connect(0).publish("live")
+        let follower = world.connect(1)
+        let following = follower.session.subscribeTracks(
+            TrackNamespace(path: "live"),
+            events: { _ in },
+            response: { _ in }
+        )
+        world.settle()
+        #expect(follower.publishes.count == 1)
+        following.cancel()
+        world.settle()
+        let subscribed = follower.subscribe("live")
+        world.settle()
+        #expect(subscribed.answer != nil)
+        track.send(group: 0, count: 3)
+        world.settle()
+        #expect(subscribed.consumer.completeLocations.count == 3)
+        track.end()
+        world.advance(.seconds(1))
+        #expect(subscribed.consumer.ends.map(\.status) == [.trackEnded])
+        world.closeAll()
+    }
+
+    @Test(
         "Publishers of one track at several shards are made one, and nothing stays when they and their subscribers go"
     )
     func merged() throws {
@@ -217,6 +246,28 @@ struct ShardTrackTests {
             #expect(one.consumer.ends.count == 1)
         }
         #expect(world.relays.allSatisfy { $0.tracks.isEmpty })
+        world.closeAll()
+    }
+
+    @Test("A track that is offered while another shard has subscribed to it is known there when those are gone")
+    func offerOutlivesSubscribers() {
+        let world = ShardWorld(2)
+        let publisher = world.connect(0)
+        let announced = publisher.announce("live")
+        world.settle()
+        let subscribed = world.connect(1).subscribe("live")
+        world.settle()
+        #expect(publisher.subscribes.count == 1)
+        let track = world.connect(0).publish("live")
+        world.settle()
+        announced.publication?.withdraw()
+        subscribed.subscription?.cancel()
+        world.settle()
+        #expect(!track.forward)
+        let again = world.connect(1).subscribe("live")
+        world.settle()
+        #expect(again.answer != nil)
+        #expect(track.forward)
         world.closeAll()
     }
 
