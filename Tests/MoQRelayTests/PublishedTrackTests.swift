@@ -243,6 +243,78 @@ struct PublishedTrackTests {
         world.closeAll()
     }
 
+    @Test("Who accepts an offer after the track has ended is told of the end, and is offered the next one")
+    func acceptedTooLate() throws {
+        let world = RelayWorld()
+        let publisher = world.connect(.draft18)
+        let follower = world.connect(.draft18)
+        let offers = self.followTracks(follower)
+        world.settle()
+        let leaving = world.connect(.draft18)
+        _ = leaving.publish("live")
+        world.settle()
+        world.disconnect(leaving)
+        #expect(world.live.tracks == 0)
+        let consumer = RecordingConsumer()
+        try #require(offers.pending.first).accept(forward: true, consumer: consumer)
+        world.settle()
+        #expect(consumer.ends.map(\.status) == [.trackEnded])
+        let late = publisher.publish("live")
+        world.settle()
+        #expect(offers.pending.count == 2)
+        try #require(offers.pending.last).accept(forward: true, consumer: consumer)
+        world.settle()
+        late.send(group: 0, count: 2)
+        world.settle()
+        #expect(consumer.completeLocations.count == 2)
+        offers.pending = []
+        world.closeAll()
+    }
+
+    @Test("Who accepts an offer after the track has ended gets what is published under the name by then")
+    func acceptedForTheNext() throws {
+        let world = RelayWorld()
+        let publisher = world.connect(.draft18)
+        let follower = world.connect(.draft18)
+        let offers = self.followTracks(follower)
+        world.settle()
+        publisher.publish("live").end()
+        world.settle()
+        let next = publisher.publish("live")
+        world.settle()
+        #expect(offers.pending.count == 1)
+        let consumer = RecordingConsumer()
+        try #require(offers.pending.first).accept(forward: true, consumer: consumer)
+        world.settle()
+        #expect(next.forward)
+        next.send(group: 0, count: 2)
+        world.settle()
+        #expect(consumer.completeLocations.count == 2)
+        next.end()
+        world.settle()
+        #expect(consumer.ends.map(\.status) == [.trackEnded])
+        offers.pending = []
+        world.closeAll()
+    }
+
+    /// The offers that a client got and has not answered.
+    private final class Offers {
+        var pending: [IncomingPublish] = []
+        var following: NamespaceSubscription?
+    }
+
+    /// Has a client ask for the tracks under "live", and keep what it is offered.
+    private func followTracks(_ follower: TestClient) -> Offers {
+        let offers = Offers()
+        follower.onPublish = { [weak offers] in offers?.pending.append($0) }
+        offers.following = follower.session.subscribeTracks(
+            TrackNamespace(path: "live"),
+            events: { _ in },
+            response: { _ in }
+        )
+        return offers
+    }
+
     @Test("A publisher that vanishes alone ends the track", arguments: DraftPair.all)
     func vanishes(_ drafts: DraftPair) {
         let world = RelayWorld()

@@ -200,8 +200,9 @@ extension MoQRelay {
         else {
             return
         }
+        let name = track.name
         self.offer(track, to: feed.owner, forward: feed.forward) { [weak feed] in
-            feed?.request.block(track.name)
+            feed?.request.block(name)
         }
     }
 
@@ -242,7 +243,7 @@ extension MoQRelay {
             if case .failure(let error) = result, error.code == .streamLimit {
                 blocked()
             }
-            guard case .success = result, let self, let peer, let track else {
+            guard case .success = result, let self, let peer else {
                 isRefused = true
                 if let peer, case .offered(_, let timer) = peer.subscriptions[name] {
                     timer.cancel()
@@ -250,7 +251,7 @@ extension MoQRelay {
                 }
                 return
             }
-            self.offerAccepted(track, by: peer)
+            self.offerAccepted(name, of: track, by: peer)
         }
         guard !isRefused else {
             return
@@ -264,13 +265,16 @@ extension MoQRelay {
         peer.subscriptions[name] = .offered(publisher, timer)
     }
 
-    private func offerAccepted(_ track: TrackForwarder, by peer: RelayPeer) {
-        guard case .offered(let publisher, let timer) = peer.subscriptions[track.name], !peer.isClosed else {
+    /// A peer has accepted a track that it was offered. `offered` is what there was of it then; if that has ended meanwhile, the
+    /// peer gets what others publish under the name by now, which it was not offered, or is told of the end.
+    private func offerAccepted(_ name: FullTrackName, of offered: TrackForwarder?, by peer: RelayPeer) {
+        guard case .offered(let publisher, let timer) = peer.subscriptions[name], !peer.isClosed else {
             return
         }
         timer.cancel()
-        peer.subscriptions[track.name] = nil
-        guard !track.isOver, !peer.isSibling || track.isEstablished(for: peer),
+        peer.subscriptions[name] = nil
+        guard let track = self.tracks[name], track === offered || self.mayTakeOver(track, for: peer),
+            !peer.isSibling || track.isEstablished(for: peer),
             track.subscribers.count < self.configuration.maximumSubscribersPerTrack
         else {
             publisher.end(.trackEnded, reason: "the track ended")
@@ -278,6 +282,12 @@ extension MoQRelay {
         }
         track.join(publisher, owner: peer)
         track.requestGroup(publisher.parameters.newGroupRequest)
+    }
+
+    /// Whether a peer that has accepted an offer of a track which has ended can be served by the one that has its name now.
+    private func mayTakeOver(_ track: TrackForwarder, for peer: RelayPeer) -> Bool {
+        track.isEstablished(for: peer) && peer.upstreams[track.name] == nil
+            && !(peer.isUpstream && track.comesFromAbove)
     }
 
     private func makeTrack(_ name: FullTrackName) -> TrackForwarder? {
