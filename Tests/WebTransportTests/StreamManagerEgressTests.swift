@@ -64,6 +64,30 @@ struct StreamManagerEgressTests {
         #expect(drains == (tellsWhenEmpty ? 2 : 1))
     }
 
+    @Test("a stream that was empty before the session had room is told when it has")
+    func drainsWithSession() throws {
+        var configuration = WebTransportConfiguration()
+        configuration.sessionHighWatermark = 100
+        configuration.sessionLowWatermark = 50
+        let session = FakeSession(configuration)
+        defer { session.close(code: 0, reason: "") }
+        let recorder = Recorder()
+        recorder.onDrain = { stream in
+            if !stream.isAboveHighWatermark { try? stream.write(Bytes(utf8: "more")) }
+        }
+        let other = try session.openUnidirectionalStream(priority: .default)
+        try other.write(Bytes([UInt8](repeating: 1, count: 50)))
+        let stream = try session.openUnidirectionalStream(priority: .default)
+        stream.delegate = recorder
+        stream.tellsWhenEmpty = true
+        let token = try #require(session.backend.tokens[stream.id.rawValue])
+        try stream.write(Bytes([UInt8](repeating: 2, count: 60)))
+        #expect(stream.isAboveHighWatermark)
+        // The take leaves this stream empty, and the session at its low watermark.
+        #expect(session.take(token, maximum: 60).offer.isStillActive)
+        #expect(stream.queuedByteCount == 4)
+    }
+
     @Test("what the transport makes no room for stays queued")
     func refusedOffer() throws {
         let session = FakeSession()

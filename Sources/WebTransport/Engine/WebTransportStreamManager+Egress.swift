@@ -251,18 +251,19 @@ extension WebTransportStreamManager {
         stream.pendingTake = count
         self.sessionPendingTake = count
         if isDrained { stream.delegate?.sendStreamDidDrain(stream) }
-        self.tellIfSessionDrained(except: isDrained ? stream : nil)
+        // The same stream is told again: its delegate may have written nothing because the session was still full.
+        self.tellIfSessionDrained()
         stream.pendingTake = 0
         self.sessionPendingTake = 0
     }
 
     /// Tells the writers of all streams when the session fell to its low watermark.
-    private func tellIfSessionDrained(except told: SendStream? = nil) {
+    private func tellIfSessionDrained() {
         let low = self.configuration.sessionLowWatermark
         guard self.isAboveSessionWatermark, self.queuedByteCount <= low else { return }
         self.isAboveSessionWatermark = false
         self.sessionWriters.wakeFirst()
-        for stream in self.slots.compactMap(\.send) where stream !== told {
+        for stream in self.slots.compactMap(\.send) {
             // Whoever was told before may have closed the stream or filled the session again.
             guard stream.isWritable, !stream.isAboveHighWatermark else { continue }
             stream.delegate?.sendStreamDidDrain(stream)
