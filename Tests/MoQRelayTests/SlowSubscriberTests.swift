@@ -200,6 +200,39 @@ struct SlowSubscriberTests {
         world.closeAll()
     }
 
+    @Test("One whose range has ended is waited for as long as it is owed objects", arguments: DraftPair.all)
+    func rangeHasEnded(_ drafts: DraftPair) throws {
+        let world = RelayWorld(SlowReading.configuration)
+        let publisher = world.connect(drafts.publisher, link: SlowReading.link)
+        _ = publisher.announce("live")
+        world.settle()
+        let owed = world.connect(drafts.subscriber, link: SlowReading.link).subscribe(
+            "live",
+            filter: .absoluteRange(start: Location(group: 0, object: 0), endGroup: 0)
+        )
+        world.settle()
+        let track = try #require(publisher.tracks.first)
+        let stream = try #require(track.open(group: 0))
+        stream.send(object: 0, size: 10)
+        world.settle()
+        // With the next group the range is over, while its last group goes on.
+        track.send(group: 1, count: 1)
+        world.settle()
+        owed.subscription?.pause()
+        for object in 1..<100 as Range<UInt64> {
+            stream.send(object: object, size: 32 << 10)
+        }
+        stream.finish()
+        world.advance(.seconds(2))
+        #expect(world.live.pausedTracks == 1)
+        owed.subscription?.resume()
+        world.advance(.seconds(20))
+        #expect(world.relay.counters.subscribersCutOff == 0)
+        #expect(owed.consumer.completeLocations.count == 100)
+        #expect(owed.consumer.ends.map(\.status) == [.subscriptionEnded])
+        world.closeAll()
+    }
+
     @Test("However many wait for it, a payload is in memory once")
     func sharedPayload() throws {
         let subscriberCount = 48

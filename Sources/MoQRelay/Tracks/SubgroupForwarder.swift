@@ -439,6 +439,9 @@ final class SubgroupForwarder: SubgroupConsumer {
         }
         self.legs[index].state = .closed
         self.legs[index].subscriber.liveLegs -= 1
+        if state == .open {
+            self.legs[index].subscriber.openLegs -= 1
+        }
         return state
     }
 
@@ -467,6 +470,7 @@ final class SubgroupForwarder: SubgroupConsumer {
         }
         self.legs[index].state = .open
         self.legs[index].consumer = consumer
+        subscriber.openLegs += 1
     }
 
     /// Calls `body` for each leg that existed when the walk began. No leg is taken out meanwhile, and no consumer let go of.

@@ -416,7 +416,7 @@ final class TrackForwarder {
     /// Whether there is a subscriber that takes objects of open subgroups, and all such are above their high watermark.
     private var doAllTakersLag: Bool {
         var hasTaker = false
-        for subscriber in self.subscribers where subscriber.liveLegs > 0 && subscriber.publisher.forward {
+        for subscriber in self.subscribers where subscriber.takesObjects {
             guard subscriber.isAboveHighWatermark else {
                 return false
             }

@@ -16,6 +16,8 @@ final class TrackSubscriber: TrackPublisherDelegate {
     var index = 0
     /// How many open subgroups deliver to the subscriber, or will with their next object if its filter lets them.
     var liveLegs = 0
+    /// How many of them have a stream.
+    var openLegs = 0
     /// Whether the subscriber counts among those that want objects now.
     var isDemanding = false
     /// Whether it is another shard of the relay.
@@ -33,6 +35,12 @@ final class TrackSubscriber: TrackPublisherDelegate {
     /// Whether more is queued than should be, here or where it goes.
     var isAboveHighWatermark: Bool {
         self.lagsElsewhere || self.publisher.isAboveHighWatermark
+    }
+
+    /// Whether the subscriber takes objects of the open subgroups. One whose range has ended still takes those of the streams
+    /// that it has.
+    var takesObjects: Bool {
+        self.publisher.forward ? self.liveLegs > 0 : self.openLegs > 0 && self.publisher.isEnded
     }
 
     /// Whether the subscriber takes no more objects.
