@@ -233,6 +233,53 @@ struct SlowSubscriberTests {
         world.closeAll()
     }
 
+    @Test("Nobody counts as one with room who has sent STOP_SENDING", arguments: DraftPair.all)
+    func stopped(_ drafts: DraftPair) throws {
+        let world = RelayWorld(SlowReading.configuration)
+        let publisher = world.connect(drafts.publisher, link: SlowReading.link)
+        _ = publisher.announce("live")
+        let refusing = world.connect(drafts.subscriber)
+        world.settle()
+        let slow = world.connect(drafts.subscriber, link: SlowReading.link).subscribe("live")
+        let name = FullTrackName(namespace: TrackNamespace(path: "live"), name: "track")
+        let consumer = RefusingConsumer()
+        let refused = refusing.session.subscribe(SubscribeRequest(track: name), consumer: consumer) { _ in }
+        world.settle()
+        let stream = try #require(publisher.tracks.first?.open(group: 0))
+        stream.send(object: 0, size: 10)
+        world.settle()
+        #expect(consumer.refusals == 1)
+        slow.subscription?.pause()
+        for object in 1..<100 as Range<UInt64> {
+            stream.send(object: object, size: 32 << 10)
+        }
+        stream.finish()
+        world.advance(.seconds(2))
+        #expect(world.live.pausedTracks == 1)
+        // Its other wishes do not bring the stream back.
+        refused.update(priority: 7)
+        slow.subscription?.resume()
+        world.advance(.seconds(20))
+        #expect(world.relay.counters.subscribersCutOff == 0)
+        #expect(slow.consumer.completeLocations.count == 100)
+        #expect(consumer.refusals == 1)
+        world.closeAll()
+    }
+
+    /// Refuses every stream.
+    private final class RefusingConsumer: TrackConsumer {
+        private(set) var refusals = 0
+
+        func beginSubgroup(_ subgroup: SubgroupDescription) -> (any SubgroupConsumer)? {
+            self.refusals += 1
+            return nil
+        }
+
+        func receive(_ datagram: ObjectDatagram, payload: Bytes) {}
+
+        func trackEnded(_ end: TrackEnd) {}
+    }
+
     @Test("However many wait for it, a payload is in memory once")
     func sharedPayload() throws {
         let subscriberCount = 48

@@ -39,9 +39,12 @@ package final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
 
     /// The subscription.
     package let publisher: TrackPublisher
-    private let isPartial: Bool
+    /// Whether the filter has to be asked about every object.
+    private var isPartial: Bool
     private var encoder: SubgroupStreamEncoder
     private var state: State = .waiting
+    /// Whether the subgroup has ended here only because the filter leaves out what would have come next.
+    package private(set) var wasLeftOut = false
     private var hasSkipped = false
     private var isSkipping = false
     private var missing: UInt64 = 0
@@ -56,7 +59,7 @@ package final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
     /// Runs while something may become late.
     private var lateTimer: LoopTimer?
 
-    /// `isPartial` says that the filter has to be asked about every object.
+    /// `isPartial` says that the filter has to be asked about every object, as long as it is the same.
     init(publisher: TrackPublisher, description: SubgroupDescription, isPartial: Bool) {
         self.publisher = publisher
         self.description = description
@@ -82,6 +85,11 @@ package final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
         }
         guard !self.isPartial || self.publisher.filter.passes(location) else {
             self.publisher.countFiltered()
+            guard self.state == .waiting || location >= self.publisher.filter.range.start else {
+                // What passes later must not follow on this stream as if nothing was missing (draft-18 §11.4.3).
+                self.leaveOut()
+                return
+            }
             self.hasSkipped = true
             self.isSkipping = true
             return
@@ -193,10 +201,22 @@ package final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
         }
         switch self.publisher.filter.verdict(group: self.description.group) {
         case .before, .after:
-            self.reset(.cancelled)
-        case .inside, .partial:
-            break
+            self.leaveOut()
+        case .inside:
+            self.isPartial = false
+        case .partial:
+            self.isPartial = true
         }
+    }
+
+    private func leaveOut() {
+        self.wasLeftOut = true
+        self.reset(.cancelled)
+    }
+
+    /// Whether objects can still be given to it.
+    package var takesObjects: Bool {
+        self.state == .waiting || self.state == .open
     }
 
     /// How many bytes were written to the stream.

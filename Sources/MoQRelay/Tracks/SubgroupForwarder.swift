@@ -52,6 +52,8 @@ final class SubgroupForwarder: SubgroupConsumer {
         case open
         /// The subscriber does not want this subgroup, or is gone.
         case closed
+        /// The subscriber's session has given the subgroup up, whatever else the subscriber wants.
+        case givenUp
     }
 
     let description: SubgroupDescription
@@ -150,10 +152,17 @@ final class SubgroupForwarder: SubgroupConsumer {
     /// Gives a subscriber that did not want the subgroup another chance, after it changed its wishes.
     func reconsider(_ subscriber: TrackSubscriber) {
         for index in self.legs.indices where self.legs[index].subscriber === subscriber {
+            self.closeIfEnded(index)
             if self.legs[index].state == .closed, !subscriber.isOver {
-                subscriber.liveLegs += 1
-                self.legs[index].state = .waiting
+                self.reopen(index)
             }
+        }
+    }
+
+    /// Closes the legs whose streams were ended in the subscriber's session, which nobody else is told of.
+    func closeEndedLegs() {
+        for index in self.legs.indices {
+            self.closeIfEnded(index)
         }
     }
 
@@ -322,13 +331,18 @@ final class SubgroupForwarder: SubgroupConsumer {
             guard self.legs[index].state == .open, let consumer = unsafe self.legs[index].unretained else {
                 return
             }
+            var goesOn = false
             let isTaken = unsafe consumer._withUnsafeGuaranteedRef { consumer in
-                guard consumer.publisher.forward || consumer.publisher.isEnded else {
+                guard consumer.takesObjects, consumer.publisher.forward || consumer.publisher.isEnded else {
                     return false
                 }
                 consumer.beginObject(object)
-                hasRoom = hasRoom || !consumer.publisher.isAboveHighWatermark && !self.legs[index].lagsElsewhere
+                goesOn = consumer.takesObjects
+                hasRoom = hasRoom || goesOn && self.hasRoom(consumer, index)
                 return true
+            }
+            if !goesOn, self.closeIfEnded(index) {
+                return
             }
             guard isTaken else {
                 // The object is left out, so the stream must not go on after it (draft-18 §11.4.3). When the
@@ -367,9 +381,15 @@ final class SubgroupForwarder: SubgroupConsumer {
             guard self.legs[index].state == .open, let consumer = unsafe self.legs[index].unretained else {
                 return
             }
-            unsafe consumer._withUnsafeGuaranteedRef { consumer in
+            let goesOn = unsafe consumer._withUnsafeGuaranteedRef { consumer in
                 consumer.receive(payload: payload)
-                hasRoom = hasRoom || !consumer.publisher.isAboveHighWatermark && !self.legs[index].lagsElsewhere
+                let goesOn = consumer.takesObjects
+                hasRoom = hasRoom || goesOn && self.hasRoom(consumer, index)
+                return goesOn
+            }
+            guard goesOn else {
+                self.closeIfEnded(index)
+                return
             }
             if self.legs[index].isSibling {
                 crossed &+= 1
@@ -434,7 +454,7 @@ final class SubgroupForwarder: SubgroupConsumer {
     @discardableResult
     private func close(_ index: Int) -> State {
         let state = self.legs[index].state
-        guard state != .closed else {
+        guard state == .waiting || state == .open else {
             return state
         }
         self.legs[index].state = .closed
@@ -443,6 +463,33 @@ final class SubgroupForwarder: SubgroupConsumer {
             self.legs[index].subscriber.openLegs -= 1
         }
         return state
+    }
+
+    /// Has a closed leg take the next object, if its subscriber wants that.
+    private func reopen(_ index: Int) {
+        self.legs[index].state = .waiting
+        self.legs[index].subscriber.liveLegs += 1
+    }
+
+    /// Closes a leg whose stream was ended in the subscriber's session: by the subscriber, or because something came too late.
+    /// One that ended only because the filter leaves something out can have another stream. Returns whether it was closed.
+    @discardableResult
+    private func closeIfEnded(_ index: Int) -> Bool {
+        guard self.legs[index].state == .open, let consumer = self.legs[index].consumer, !consumer.takesObjects else {
+            return false
+        }
+        self.close(index)
+        if !consumer.wasLeftOut {
+            self.legs[index].state = .givenUp
+        } else if !self.legs[index].subscriber.isOver {
+            self.reopen(index)
+        }
+        return true
+    }
+
+    /// Whether the subscriber of a leg has room for more.
+    private func hasRoom(_ consumer: EgressSubgroup, _ index: Int) -> Bool {
+        !consumer.publisher.isAboveHighWatermark && !self.legs[index].lagsElsewhere
     }
 
     /// Opens the leg's stream if it has none and the subscriber wants objects now.

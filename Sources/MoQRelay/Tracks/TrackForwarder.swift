@@ -415,6 +415,9 @@ final class TrackForwarder {
 
     /// Whether there is a subscriber that takes objects of open subgroups, and all such are above their high watermark.
     private var doAllTakersLag: Bool {
+        for subgroup in self.subgroups {
+            subgroup.closeEndedLegs()
+        }
         var hasTaker = false
         for subscriber in self.subscribers where subscriber.takesObjects {
             guard subscriber.isAboveHighWatermark else {
