@@ -159,11 +159,15 @@ struct ObjectCacheTests {
         #expect(self.walk(track, from: self.location(1, 2), through: self.location(1, 2)) == ["1:2"])
     }
 
+    /// Somebody who waits for an object.
+    private final class Waiter {}
+
     @Test("Objects tell when they are complete, or will never be")
     func settling() {
         var settled = 0
         let object = self.object(1, 0, size: 6, isComplete: false)
-        object.whenSettled { settled += 1 }
+        let (waiter, other) = (Waiter(), Waiter())
+        object.whenSettled(for: waiter) { settled += 1 }
         object.append(Bytes([1, 2, 3]))
         #expect(settled == 0)
         object.append(Bytes([1, 2, 3, 4]))
@@ -173,10 +177,12 @@ struct ObjectCacheTests {
         #expect(object.state == .complete)
         object.abandon()
         #expect(object.state == .complete)
-        object.whenSettled { settled += 1 }
+        object.whenSettled(for: waiter) { settled += 1 }
         #expect(settled == 2)
         let lost = self.object(1, 1, isComplete: false)
-        lost.whenSettled { settled += 1 }
+        lost.whenSettled(for: waiter) { settled += 1 }
+        lost.whenSettled(for: other) { settled += 10 }
+        lost.stopWaiting(other)
         lost.abandon()
         #expect(settled == 3)
         #expect(self.object(1, 2, size: 0, isComplete: false).state == .complete)

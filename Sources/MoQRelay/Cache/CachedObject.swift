@@ -37,8 +37,9 @@ final class CachedObject {
     private var firstPart: Bytes?
     private var otherParts: [Bytes] = []
     private(set) var state: State
-    private var missing: UInt64
-    private var waiters: [() -> Void] = []
+    /// How many bytes of it are.
+    private(set) var missing: UInt64
+    private var waiters: [(waiter: ObjectIdentifier, body: () -> Void)] = []
 
     /// Begins an object.
     init(_ header: FetchObjectHeader, arrival: UInt64) {
@@ -108,13 +109,24 @@ final class CachedObject {
         }
     }
 
-    /// Calls `body` once, when the object is not arriving any more.
-    func whenSettled(_ body: @escaping () -> Void) {
+    /// Calls `body` once, when the object is not arriving any more, unless `waiter` stops waiting before.
+    func whenSettled(for waiter: AnyObject, _ body: @escaping () -> Void) {
         guard self.state == .arriving else {
             body()
             return
         }
-        self.waiters.append(body)
+        self.waiters.append((ObjectIdentifier(waiter), body))
+    }
+
+    /// Calls nobody for `waiter` any more: an object can keep arriving for as long as its publisher likes, and however many
+    /// wait for it meanwhile, those that are gone must not stay.
+    func stopWaiting(_ waiter: AnyObject) {
+        self.waiters.removeAll { $0.waiter == ObjectIdentifier(waiter) }
+    }
+
+    /// Whether somebody waits for the object.
+    var isAwaited: Bool {
+        !self.waiters.isEmpty
     }
 
     private func settle(_ state: State) {
@@ -125,7 +137,7 @@ final class CachedObject {
         let waiters = self.waiters
         self.waiters = []
         for waiter in waiters {
-            waiter()
+            waiter.body()
         }
     }
 }

@@ -61,6 +61,8 @@ final class RelayFetch: FetchPublisherDelegate {
     private var mayFill = true
     private var evictionsSeen: UInt64 = 0
     private var waitsFor: CachedObject?
+    /// How much of it was missing when the wait began.
+    private var missing: UInt64 = 0
     private var isPumping = false
     private var needsPump = false
 
@@ -249,6 +251,7 @@ final class RelayFetch: FetchPublisherDelegate {
             return
         }
         self.phase = .over
+        self.leaveObject()
         self.leaveFill()
         self.request?.onCancelled = nil
         self.request = nil
@@ -338,7 +341,6 @@ final class RelayFetch: FetchPublisherDelegate {
             }
             switch object.state {
             case .arriving:
-                self.startWaiting()
                 return self.wait(for: object)
             case .complete:
                 _ = self.write(object, to: publisher)
@@ -425,16 +427,24 @@ final class RelayFetch: FetchPublisherDelegate {
     }
 
     private func wait(for object: CachedObject) -> Bool {
+        self.startWaiting()
         guard self.waitsFor !== object else {
             return false
         }
+        self.leaveObject()
         self.waitsFor = object
-        object.whenSettled { [weak self] in
+        self.missing = object.missing
+        object.whenSettled(for: self) { [weak self] in
             self?.waitsFor = nil
             self?.patience.stopWaiting()
             self?.pump()
         }
         return false
+    }
+
+    private func leaveObject() {
+        self.waitsFor?.stopWaiting(self)
+        self.waitsFor = nil
     }
 
     /// The location is dealt with.
@@ -556,8 +566,10 @@ final class RelayFetch: FetchPublisherDelegate {
     private func waitedTooLong() {
         self.patience.stopWaiting()
         guard let fill = self.fill else {
+            self.waitedTooLongForObject()
             return
         }
+        self.leaveObject()
         self.ledger.counters.upstreamTimeouts &+= 1
         self.mayFill = false
         self.leaveFill()
@@ -566,6 +578,24 @@ final class RelayFetch: FetchPublisherDelegate {
             return
         }
         if self.goOn(publisher, without: min(fill.end.location, self.last)) {
+            self.pump()
+        }
+    }
+
+    /// An object that is remembered while it is forwarded takes long to arrive. It is reported as unknown, unless some more of
+    /// it has come and the subscriber has not said how long it waits.
+    private func waitedTooLongForObject() {
+        guard let object = self.waitsFor, case .reading(let publisher) = self.phase else {
+            return
+        }
+        guard object.missing == self.missing || self.patience.isExhausted else {
+            self.missing = object.missing
+            self.startWaiting()
+            return
+        }
+        self.leaveObject()
+        self.ledger.counters.upstreamTimeouts &+= 1
+        if self.goOn(publisher, without: object.location) {
             self.pump()
         }
     }
