@@ -143,6 +143,24 @@ struct SeveralPublishersTests {
         scene.world.closeAll()
     }
 
+    @Test(
+        "One that is left alone repeats nothing either when a later group overtakes what the other one sent, too",
+        arguments: DraftPair.all
+    )
+    func overtaken(_ drafts: DraftPair) throws {
+        let scene = Scene(drafts)
+        for group in 0..<3 as Range<UInt64> {
+            try scene.send(group, from: 0)
+        }
+        scene.world.disconnect(scene.publishers[0])
+        for group in [3, 1, 0, 4, 2] as [UInt64] {
+            try scene.send(group, from: 1)
+        }
+        #expect(scene.received == locations([0, 1, 2, 3, 4].flatMap { group in (0..<3).map { (group, $0) } }))
+        #expect(scene.relay.objectsDuplicate == 9)
+        scene.world.closeAll()
+    }
+
     @Test("One that joins later and is ahead does not open a gap", arguments: DraftPair.all)
     func joining(_ drafts: DraftPair) throws {
         let scene = Scene(drafts, publishers: 1)
@@ -323,6 +341,8 @@ struct SeveralPublishersTests {
         #expect(scene.world.relay.tracks[name]?.merge != nil, "it may be behind the other one")
         try scene.track(0).send(group: 1, count: 2)
         scene.world.settle()
+        #expect(scene.world.relay.tracks[name]?.merge != nil, "something from before may come late")
+        scene.world.advance(.seconds(5))
         #expect(scene.world.relay.tracks[name]?.merge == nil)
         #expect(scene.received == locations([(0, 0), (0, 1), (1, 0), (1, 1)]))
         // And again when another one comes.

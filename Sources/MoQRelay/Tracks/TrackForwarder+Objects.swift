@@ -11,11 +11,11 @@ extension TrackForwarder {
     // MARK: Subgroups
 
     func beginSubgroup(_ description: SubgroupDescription, from feed: UpstreamFeed) -> (any SubgroupConsumer)? {
-        if let until = self.merge?.until, description.group > until.group {
-            // The publisher that is left has passed everything that the others sent.
-            self.endMerging()
+        let isPast = self.merge?.isPast(description.group) == true
+        if isPast {
+            self.endMergingSoon()
         }
-        guard let merge = self.merge else {
+        guard let merge = self.merge, !isPast else {
             let subgroup = self.makeSubgroup(description, from: feed)
             subgroup.begin()
             return self.isOver ? nil : subgroup
@@ -71,7 +71,7 @@ extension TrackForwarder {
     func beginMerging(with feed: UpstreamFeed) {
         feed.firstWholeGroup = (self.largest?.group).map { $0 == .max ? $0 : $0 + 1 }
         let merge = self.merge ?? TrackMerge()
-        merge.until = nil
+        merge.goOn(until: nil)
         self.merge = merge
         self.history.capacity = SubgroupHistory.mergingCapacity
         let open = self.subgroups
@@ -99,13 +99,25 @@ extension TrackForwarder {
         guard let merge = self.merge, self.upstreams.count(where: { $0.state == .established }) < 2 else {
             return
         }
-        merge.until = self.largest
+        merge.goOn(until: self.largest)
         if self.largest == nil {
             self.endMerging()
         }
     }
 
+    /// The publisher that is left has begun to send what no other one sent. Streams from before may have been overtaken on the
+    /// way, and are compared with what the others brought for a while.
+    private func endMergingSoon() {
+        guard let merge = self.merge, merge.end == nil else {
+            return
+        }
+        merge.end = self.ledger.loop.schedule(after: TrackMerge.patience) { [weak self] in
+            self?.endMerging()
+        }
+    }
+
     func endMerging() {
+        self.merge?.end?.cancel()
         self.merge = nil
         self.history.capacity = SubgroupHistory.usualCapacity
     }
@@ -176,7 +188,7 @@ extension TrackForwarder {
 
     func receive(_ datagram: ObjectDatagram, payload: Bytes, from feed: UpstreamFeed) {
         let location = Location(group: datagram.groupID, object: datagram.objectID)
-        guard self.merge == nil || self.isNew(datagram, payload, at: location) else {
+        guard self.merge?.isPast(location.group) != false || self.isNew(datagram, payload, at: location) else {
             return
         }
         self.observed(location)

@@ -22,7 +22,7 @@ import WebTransport
 ///
 /// Every publisher that is known to have the track is subscribed to, or its PUBLISH accepted, up to a bound, and what they
 /// send is made one (draft-18 §9.3, "Multiple Publishers"). While there is one publisher its objects are passed on without
-/// a look at anything; a ``TrackMerge`` is there only while there are several, and until the one that is left has reached
+/// a look at anything; a ``TrackMerge`` is there only while there are several, and until the one that is left has passed
 /// what the others sent.
 ///
 /// Another shard of the relay is a subscriber like others, and a publisher, with one difference: what comes from one shard is
@@ -326,7 +326,7 @@ final class TrackForwarder {
         self.setPaused(false)
         self.cache = nil
         self.datagramGroup = nil
-        self.merge = nil
+        self.endMerging()
         self.isAwaitingPublisher = false
         let open = self.subgroups
         for subgroup in open {
