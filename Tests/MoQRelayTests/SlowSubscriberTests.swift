@@ -266,6 +266,36 @@ struct SlowSubscriberTests {
         world.closeAll()
     }
 
+    @Test("Who has sent STOP_SENDING gets another stream when it wants objects again", arguments: DraftPair.all)
+    func stoppedForAWhile(_ drafts: DraftPair) throws {
+        let world = RelayWorld()
+        let publisher = world.connect(drafts.publisher)
+        _ = publisher.announce("live")
+        world.settle()
+        let consumer = RefusingConsumer()
+        let name = FullTrackName(namespace: TrackNamespace(path: "live"), name: "track")
+        let refused = world.connect(drafts.subscriber).session.subscribe(
+            SubscribeRequest(track: name),
+            consumer: consumer
+        ) { _ in }
+        world.settle()
+        let stream = try #require(publisher.tracks.first?.open(group: 0))
+        for object in 0..<2 as Range<UInt64> {
+            stream.send(object: object, size: 10)
+            world.settle()
+        }
+        #expect(consumer.refusals == 1)
+        refused.update(forward: false)
+        world.settle()
+        refused.update(forward: true)
+        world.settle()
+        stream.send(object: 2, size: 10)
+        stream.finish()
+        world.settle()
+        #expect(consumer.refusals == 2)
+        world.closeAll()
+    }
+
     /// Refuses every stream.
     private final class RefusingConsumer: TrackConsumer {
         private(set) var refusals = 0

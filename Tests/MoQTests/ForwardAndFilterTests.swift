@@ -192,6 +192,27 @@ struct ForwardAndFilterTests {
         harness.expectNothingLive()
     }
 
+    @Test("After an update to a start inside the open group a publisher's stream goes on there", arguments: Variant.all)
+    func updateStartsInside(variant: Variant) throws {
+        let harness = Harness.established(variant)
+        let consumer = CollectingConsumer()
+        let (subscription, publisher) = try harness.subscribe(consumer: consumer)
+        let stream = try #require(publisher.beginSubgroup(SubgroupDescription(group: 0)))
+        stream.send(0, [1])
+        harness.run()
+        subscription.update(filter: .absoluteStart(Location(group: 0, object: 3)))
+        harness.run()
+        for object in 1..<5 as Range<UInt64> {
+            stream.send(object, [2])
+        }
+        stream.finish()
+        harness.run()
+        #expect(consumer.contents.map(\.id) == [0, 3, 4])
+        publisher.end()
+        harness.run()
+        harness.expectNothingLive()
+    }
+
     @Test("An update to a range in the past ends the subscription with UPDATE_FAILED", arguments: Variant.all)
     func updateFails(variant: Variant) throws {
         let harness = Harness.established(variant)

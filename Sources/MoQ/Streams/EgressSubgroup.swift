@@ -43,6 +43,8 @@ package final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
     private var isPartial: Bool
     private var encoder: SubgroupStreamEncoder
     private var state: State = .waiting
+    /// Whether who gives the objects opens another stream when this one has left some out. Otherwise it goes on after them.
+    package var isReplaced = false
     /// Whether the subgroup has ended here only because the filter leaves out what would have come next.
     package private(set) var wasLeftOut = false
     private var hasSkipped = false
@@ -85,7 +87,7 @@ package final class EgressSubgroup: SubgroupConsumer, SendStreamDelegate {
         }
         guard !self.isPartial || self.publisher.filter.passes(location) else {
             self.publisher.countFiltered()
-            guard self.state == .waiting || location >= self.publisher.filter.range.start else {
+            if self.isReplaced, self.state == .open, location < self.publisher.filter.range.start {
                 // What passes later must not follow on this stream as if nothing was missing (draft-18 §11.4.3).
                 self.leaveOut()
                 return

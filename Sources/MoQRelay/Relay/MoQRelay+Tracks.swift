@@ -118,6 +118,11 @@ extension MoQRelay {
             request.reject(.uninterested, reason: "nobody asked for the track, or it is published here")
             return
         }
+        guard !peer.isSibling || !self.contradictions.contains(name, at: self.loop.now) else {
+            // The shard would offer it again and again.
+            request.reject(.uninterested, reason: "its publishers contradicted each other here")
+            return
+        }
         guard let track = self.tracks[name] ?? self.makeTrack(name) else {
             request.reject(.excessiveLoad, reason: "too many tracks")
             return
@@ -144,15 +149,18 @@ extension MoQRelay {
         }
     }
 
-    /// Lets go of the tracks that an upstream relay offered, itself or over another shard, and that nobody wants any more.
+    /// Lets go of the tracks that an upstream relay offered, itself or over another shard, because somebody followed a prefix,
+    /// and that nobody wants any more.
     ///
     /// The shard over which upstream relays are reached then offers again what its own clients publish. Another shard offers
-    /// nothing else, and offers it once.
-    func dropUnusedOffers(of peer: RelayPeer) {
+    /// nothing else.
+    func dropUnusedOffers(of peer: RelayPeer, under prefix: TrackNamespace) {
         guard peer.isUpstream || peer.sibling?.isGateway == true else {
             return
         }
-        for (name, feed) in peer.upstreams where feed.origin == .published && !self.isAskedForTracks(of: name.namespace)
+        for (name, feed) in peer.upstreams
+        where feed.origin == .published && name.namespace.hasPrefix(prefix)
+            && !self.isAskedForTracks(of: name.namespace)
         {
             if let track = self.tracks[name], track.waiting.isEmpty,
                 track.subscribers.allSatisfy({ $0.isSibling && !$0.publisher.forward })

@@ -64,6 +64,8 @@ public final class MoQRelay {
     var tracksByNamespace = TrackTree()
     /// The tracks that were offered with PUBLISH, by namespace and name.
     var publishedTracks = TrackTree()
+    /// The tracks whose publishers have contradicted each other.
+    var contradictions = RecentContradictions()
     /// What is remembered of the tracks.
     let cache: ObjectCache
     /// The relay's own fetches, by track.

@@ -159,6 +159,17 @@ final class SubgroupForwarder: SubgroupConsumer {
         }
     }
 
+    /// Gives a subscriber that wants no objects for now another chance where its session gave the subgroup up: it may want them
+    /// again.
+    func forgive(_ subscriber: TrackSubscriber) {
+        for index in self.legs.indices where self.legs[index].subscriber === subscriber {
+            self.closeIfEnded(index)
+            if self.legs[index].state == .givenUp {
+                self.legs[index].state = .closed
+            }
+        }
+    }
+
     /// Closes the legs whose streams were ended in the subscriber's session, which nobody else is told of.
     func closeEndedLegs() {
         for index in self.legs.indices {
@@ -515,6 +526,7 @@ final class SubgroupForwarder: SubgroupConsumer {
         if let former = self.legs[index].consumer {
             self.replaced.append(former)
         }
+        consumer.isReplaced = true
         self.legs[index].state = .open
         self.legs[index].consumer = consumer
         subscriber.openLegs += 1

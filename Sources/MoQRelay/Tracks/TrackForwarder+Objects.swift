@@ -170,6 +170,7 @@ extension TrackForwarder {
         }
         self.ledger.counters.tracksContradicted &+= 1
         self.relay?.forget(self.name)
+        self.relay?.contradictions.note(self.name, at: self.ledger.loop.now)
         let feeds = self.upstreams
         self.finish(resetting: .malformedTrack)
         for feed in feeds {

@@ -212,6 +212,10 @@ final class TrackForwarder {
         self.setDemanding(subscriber, wants)
         if wants {
             self.reconsiderSubgroups(for: subscriber)
+        } else {
+            for subgroup in self.subgroups {
+                subgroup.forgive(subscriber)
+            }
         }
         self.synchronizeUpstream()
         self.resumeIfPossible()

@@ -79,7 +79,7 @@ final class RelayOutreach {
         }
         if feed.wantsTracks {
             self.tracks?.remove(prefix) { relay.isFollowed($0, where: \.wantsTracks) }
-            relay.dropUnusedOffers(of: self.peer)
+            relay.dropUnusedOffers(of: self.peer, under: prefix)
         }
     }
 

@@ -32,8 +32,8 @@ enum NameResolver {
         }
         let addresses = try found.get().filter { families.contains($0.family) }
         guard !addresses.isEmpty else {
-            let has = families.contains(AF_INET6) ? "an IPv6" : "an IPv4"
-            throw QUICError(.unreachable, "cannot reach \(host) from an endpoint that is bound to \(has) address")
+            let has = families.contains(AF_INET6) ? "IPv6" : "IPv4"
+            throw QUICError(.unreachable, "cannot reach \(host): this endpoint has a socket for \(has) alone")
         }
         let reachable = addresses.filter { $0.probeRoute() == 0 }
         guard !reachable.isEmpty else {

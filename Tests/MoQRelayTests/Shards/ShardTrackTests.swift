@@ -271,6 +271,51 @@ struct ShardTrackTests {
         world.closeAll()
     }
 
+    @Test("Publishers at two shards that contradict each other do so once, although one's shard offers the track again")
+    func contradiction() throws {
+        let world = ShardWorld(2)
+        let offered = world.connect(0).publish("live")
+        let other = world.connect(1)
+        _ = other.announce("live")
+        let follower = world.connect(1)
+        follower.onPublish = { $0.accept(forward: true, consumer: RecordingConsumer()) }
+        _ = follower.session.subscribeTracks(
+            TrackNamespace(path: "live"),
+            events: { _ in },
+            response: { _ in }
+        )
+        world.settle()
+        #expect(follower.publishes.count == 1)
+        for round in 0..<5 {
+            // Both have another object in the same place.
+            offered.send(group: UInt64(round), count: 1, size: 10)
+            other.tracks.last?.send(group: UInt64(round), count: 1, size: 20)
+            world.advance(.seconds(1))
+        }
+        #expect(world.counters.tracksContradicted == 1)
+        #expect(follower.publishes.count == 1)
+        world.closeAll()
+    }
+
+    @Test("Who follows another prefix no more has nothing to do with what was offered", arguments: [nil, 0])
+    func otherPrefix(gateway: Int?) throws {
+        let world = ShardWorld(2, gateway: gateway)
+        _ = world.connect(0).publish("live")
+        world.settle()
+        let before = try #require(world.relays[1].tracks.values.first)
+        let following = world.connect(1).session.subscribeTracks(
+            TrackNamespace(path: "elsewhere"),
+            events: { _ in },
+            response: { _ in }
+        )
+        world.settle()
+        following.cancel()
+        world.settle()
+        #expect(world.relays[1].tracks.values.first === before)
+        #expect(!before.isOver)
+        world.closeAll()
+    }
+
     @Test("Two shards that have a track from each other let go of it when their subscribers are gone")
     func noZombies() throws {
         let world = ShardWorld(2)

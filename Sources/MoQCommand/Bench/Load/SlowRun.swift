@@ -24,7 +24,7 @@ struct SlowRun {
                 let with = try await self.measureWithSlow(interrupted)
                 figures.with = with.report
                 failure = with.failure
-            } catch is CancellationError {
+            } catch  where interrupted.result != nil {
                 // A signal ended it before there was anything to tell of.
             } catch {
                 // What was measured so far is worth telling.
@@ -40,7 +40,7 @@ struct SlowRun {
         }
     }
 
-    /// Makes the second load. A signal while it is being prepared makes it throw `CancellationError`.
+    /// Makes the second load. A signal while it is being prepared makes it throw.
     private func measureWithSlow(
         _ interrupted: Outcome<Int32>
     ) async throws -> (report: LoadReport, failure: CommandFailure?) {
