@@ -24,11 +24,11 @@ struct SlowRun {
                 let with = try await self.measureWithSlow(interrupted)
                 figures.with = with.report
                 failure = with.failure
-            } catch  where interrupted.result != nil {
-                // A signal ended it before there was anything to tell of.
             } catch {
-                // What was measured so far is worth telling.
-                failure = error as? CommandFailure ?? CommandFailure("\(error)")
+                // What was measured so far is worth telling; a signal is told of below.
+                if interrupted.result == nil {
+                    failure = error as? CommandFailure ?? CommandFailure("\(error)")
+                }
             }
         }
         StandardStreams.say(self.options.json ? figures.json.rendered : figures.text)
